@@ -1,0 +1,1 @@
+"""What every Greenroom service shares: bus, leases, settings, telemetry, health, models."""
