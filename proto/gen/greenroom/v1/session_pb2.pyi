@@ -133,6 +133,7 @@ class SessionInfo(_message.Message):
     CONSENT_FIELD_NUMBER: _builtins.int
     LIVE_HINTS_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     candidate_id: _builtins.str
     token_sha256: _builtins.bytes
@@ -140,6 +141,9 @@ class SessionInfo(_message.Message):
     expires_us: _builtins.int
     live_hints: _builtins.bool
     ended: _builtins.bool
+    """the candidate is done: analyzers flush"""
+    closed: _builtins.bool
+    """the report is written: leases are let go"""
     @_builtins.property
     def questions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Question]: ...
     @_builtins.property
@@ -156,10 +160,11 @@ class SessionInfo(_message.Message):
         consent: Global___Consent | None = ...,
         live_hints: _builtins.bool = ...,
         ended: _builtins.bool = ...,
+        closed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate_id", b"candidate_id", "consent", b"consent", "created_us", b"created_us", "ended", b"ended", "expires_us", b"expires_us", "live_hints", b"live_hints", "questions", b"questions", "session_id", b"session_id", "token_sha256", b"token_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate_id", b"candidate_id", "closed", b"closed", "consent", b"consent", "created_us", b"created_us", "ended", b"ended", "expires_us", b"expires_us", "live_hints", b"live_hints", "questions", b"questions", "session_id", b"session_id", "token_sha256", b"token_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
