@@ -1,0 +1,302 @@
+"""The typed bus: media on core NATS, signals, events and hints on JetStream.
+
+One JetStream stream holds the signals, events and hints of every session, so
+that a session has one total order, which every replay sees alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import nats
+import structlog
+from google.protobuf.message import DecodeError
+from greenroom.v1.common_pb2 import Kind
+from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
+from greenroom.v1.session_pb2 import Hint, SessionEvent
+from greenroom.v1.signals_pb2 import Signal
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, KeyValueConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+from nats.js.kv import KeyValue
+
+from services.runtime.settings import RuntimeSettings
+from services.runtime.telemetry import trace_headers
+
+log = structlog.get_logger(__name__)
+
+STREAM = "SESSIONS"
+SESSIONS_BUCKET = "sessions"
+LEASES_BUCKET = "leases"
+
+DUPLICATE_WINDOW_S = 120
+"""How long JetStream remembers message ids: longer than any retry or takeover."""
+
+PUBLISH_TIMEOUT_S = 2.0
+PUBLISH_PATIENCE_S = 30.0
+"""A signal is tried again, under the same message id, through a restart of the server."""
+
+MEDIA_PENDING = 64
+"""Messages that nats-py may hold for a media subscription before it drops: the callback
+drains at once, so this is reached only when the event loop itself stands still."""
+
+SUBJECTS: dict[Kind.ValueType, str] = {
+    Kind.KIND_FACE: "face",
+    Kind.KIND_GESTURE: "gesture",
+    Kind.KIND_VOICE: "voice",
+    Kind.KIND_ANSWERS: "answers",
+    Kind.KIND_GATEWAY_VIDEO: "gateway",
+    Kind.KIND_GATEWAY_AUDIO: "gateway",
+}
+ACCOUNTING_SUBJECT = "accounting"
+
+SessionMessage = SessionEvent | Signal | Hint
+Media = TypeVar("Media", VideoFrame, AudioChunk)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A message of the stream with its place there."""
+
+    message: SessionMessage
+    stream_sequence: int
+
+
+def now_us() -> int:
+    """Wall clock, Unix microseconds."""
+    return time.time_ns() // 1_000
+
+
+class Bus:
+    """One connection to NATS. Use ``async with await Bus.connect(...)``."""
+
+    def __init__(self, connection: Client, js: JetStreamContext) -> None:
+        self._connection = connection
+        self._js = js
+        self.sessions: KeyValue
+        self.leases: KeyValue
+
+    @classmethod
+    async def connect(cls, settings: RuntimeSettings, name: str) -> Self:
+        """Connect and make sure that the stream and the buckets exist.
+
+        Raises nats.errors.NoServersError when no server answers.
+        """
+
+        async def on_error(error: Exception) -> None:
+            log.warning("bus error", error=repr(error))
+
+        connection = await nats.connect(
+            settings.nats_servers,
+            name=name,
+            user_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
+            error_cb=on_error,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.2,
+        )
+        js = connection.jetstream(timeout=PUBLISH_TIMEOUT_S)
+        bus = cls(connection, js)
+        await bus._ensure(settings)
+        return bus
+
+    async def _ensure(self, settings: RuntimeSettings) -> None:
+        age = settings.stream_max_age_hours * 3600
+        await self._js.add_stream(
+            StreamConfig(
+                name=STREAM,
+                subjects=["signals.*.*", "events.*", "hints.*"],
+                retention=RetentionPolicy.LIMITS,
+                storage=StorageType.FILE,
+                max_age=age,
+                max_bytes=settings.stream_max_bytes,
+                duplicate_window=DUPLICATE_WINDOW_S,
+                allow_direct=True,
+            )
+        )
+        self.sessions = await self._js.create_key_value(
+            KeyValueConfig(bucket=SESSIONS_BUCKET, ttl=age, storage=StorageType.FILE)
+        )
+        self.leases = await self._js.create_key_value(
+            # On file: revisions must not start anew when the server does.
+            KeyValueConfig(bucket=LEASES_BUCKET, ttl=age, storage=StorageType.FILE)
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        if self._connection.is_connected:
+            with contextlib.suppress(nats.errors.Error):
+                await self._connection.flush(timeout=1)
+        await self._connection.close()
+
+    @property
+    def connected(self) -> bool:
+        return self._connection.is_connected
+
+    # --- media: lost rather than queued
+
+    async def publish_video(self, frame: VideoFrame) -> None:
+        await self._publish_media(f"media.{frame.header.session_id}.video", frame)
+
+    async def publish_audio(self, chunk: AudioChunk) -> None:
+        await self._publish_media(f"media.{chunk.header.session_id}.audio", chunk)
+
+    async def _publish_media(self, subject: str, message: VideoFrame | AudioChunk) -> None:
+        # While the server is away nats-py would keep up to 2 MiB for later: stale media.
+        if self._connection.is_connected:
+            await self._connection.publish(
+                subject, message.SerializeToString(), headers=trace_headers()
+            )
+
+    async def subscribe_video(
+        self, session_id: str, take: Callable[[VideoFrame], None]
+    ) -> Subscription:
+        return await self._subscribe_media(f"media.{session_id}.video", VideoFrame, take)
+
+    async def subscribe_audio(
+        self, session_id: str, take: Callable[[AudioChunk], None]
+    ) -> Subscription:
+        return await self._subscribe_media(f"media.{session_id}.audio", AudioChunk, take)
+
+    async def _subscribe_media(
+        self, subject: str, kind: type[Media], take: Callable[[Media], None]
+    ) -> Subscription:
+        async def callback(raw: Msg) -> None:
+            try:
+                message = kind.FromString(raw.data)
+            except DecodeError:
+                log.warning("undecodable media", subject=raw.subject, size=len(raw.data))
+                return
+            take(message)
+
+        return await self._connection.subscribe(
+            subject, cb=callback, pending_msgs_limit=MEDIA_PENDING
+        )
+
+    # --- the session's stream: nothing is lost
+
+    async def publish_signal(self, signal: Signal) -> None:
+        """Stores a signal; its message id is its place in its publisher's count."""
+        header = signal.header
+        kind = Kind.Name(signal.kind)
+        if signal.WhichOneof("body") == "accounting":
+            lease = signal.accounting.lease
+            subject, message_id = ACCOUNTING_SUBJECT, f"accounting.{lease}.{header.sequence}"
+        else:
+            subject, message_id = SUBJECTS[signal.kind], str(header.sequence)
+        await self._store(
+            f"signals.{header.session_id}.{subject}",
+            signal.SerializeToString(),
+            f"{header.session_id}.{kind}.{message_id}",
+        )
+
+    async def publish_event(self, event: SessionEvent, message_id: str | None = None) -> None:
+        """Stores a lifecycle event; with a message id it is stored once, however often sent."""
+        session_id = event.header.session_id
+        await self._store(
+            f"events.{session_id}",
+            event.SerializeToString(),
+            f"{session_id}.event.{message_id}" if message_id else None,
+        )
+
+    async def publish_hint(self, hint: Hint) -> None:
+        session_id = hint.header.session_id
+        await self._store(
+            f"hints.{session_id}", hint.SerializeToString(), f"{session_id}.hint.{hint.hint_id}"
+        )
+
+    async def _store(self, subject: str, payload: bytes, message_id: str | None) -> None:
+        """Publish and wait for the stream's word, again and again for PUBLISH_PATIENCE_S.
+
+        Raises nats.errors.TimeoutError when the server stays away.
+        """
+        headers = trace_headers() or {}
+        if message_id:
+            headers["Nats-Msg-Id"] = message_id
+        deadline = time.monotonic() + PUBLISH_PATIENCE_S
+        while True:
+            try:
+                await self._js.publish(subject, payload, headers=headers or None)
+                return
+            except (nats.errors.Error, nats.js.errors.NoStreamResponseError):
+                if time.monotonic() > deadline or self._connection.is_closed:
+                    raise
+                await asyncio.sleep(0.1)
+
+    async def last_sequence(self, subject: str) -> int | None:
+        """Header sequence of the newest signal or hint on a subject; None when there is none."""
+        try:
+            raw = await self._js.get_last_msg(STREAM, subject, direct=True)
+        except NotFoundError:
+            return None
+        message = _decode(subject, raw.data or b"")
+        return message.header.sequence if message else None
+
+    async def follow(
+        self,
+        session_id: str,
+        take: Callable[[Recorded], Awaitable[None]],
+        *,
+        signals: str = "*",
+        hints: bool = False,
+    ) -> JetStreamContext.PushSubscription:
+        """Every message of a session in stream order: first the past, then live.
+
+        signals: which signals besides the events, as the last token of their subject.
+        The returned subscription must be unsubscribed.
+        """
+        filters = [f"events.{session_id}", f"signals.{session_id}.{signals}"]
+        if hints:
+            filters.append(f"hints.{session_id}")
+
+        async def callback(raw: Msg) -> None:
+            message = _decode(raw.subject, raw.data)
+            if message is not None:
+                await take(Recorded(message, raw.metadata.sequence.stream))
+
+        return await self._js.subscribe(
+            "",
+            stream=STREAM,
+            config=ConsumerConfig(filter_subjects=filters),
+            cb=callback,
+            ordered_consumer=True,
+        )
+
+    async def purge(self, session_id: str) -> None:
+        """Remove all that the stream and the bucket hold of a session."""
+        for subject in (f"events.{session_id}", f"signals.{session_id}.*", f"hints.{session_id}"):
+            await self._js.purge_stream(STREAM, subject=subject)
+        await self.sessions.purge(session_id)
+
+    async def watch(self, bucket: KeyValue, keys: str) -> AsyncIterator[KeyValue.Entry | None]:
+        """A bucket's entries now and as they change; None once when the present is complete."""
+        watcher = await bucket.watch(keys)
+        try:
+            async for entry in watcher:
+                yield entry
+        finally:
+            await watcher.stop()  # type: ignore[no-untyped-call]
+
+
+def _decode(subject: str, data: bytes) -> SessionMessage | None:
+    """A stream message by its subject; None (and a log line) when it can't be read."""
+    kind: type[SessionEvent] | type[Signal] | type[Hint]
+    prefix = subject.partition(".")[0]
+    kind = {"events": SessionEvent, "signals": Signal, "hints": Hint}[prefix]
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        log.warning("undecodable message", subject=subject, size=len(data))
+        return None
