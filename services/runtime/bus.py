@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -249,15 +249,15 @@ class Bus:
         session_id: str,
         take: Callable[[Recorded], Awaitable[None]],
         *,
-        signals: str = "*",
+        signals: Sequence[str] = ("*",),
         hints: bool = False,
     ) -> JetStreamContext.PushSubscription:
         """Every message of a session in stream order: first the past, then live.
 
-        signals: which signals besides the events, as the last token of their subject.
+        signals: which signals besides the events, as the last tokens of their subjects.
         The returned subscription must be unsubscribed.
         """
-        filters = [f"events.{session_id}", f"signals.{session_id}.{signals}"]
+        filters = [f"events.{session_id}", *(f"signals.{session_id}.{last}" for last in signals)]
         if hints:
             filters.append(f"hints.{session_id}")
 
@@ -287,7 +287,9 @@ class Bus:
             async for entry in watcher:
                 yield entry
         finally:
-            await watcher.stop()  # type: ignore[no-untyped-call]
+            # A closed connection has no subscription left to end.
+            with contextlib.suppress(nats.errors.ConnectionClosedError):
+                await watcher.stop()  # type: ignore[no-untyped-call]
 
 
 def _decode(subject: str, data: bytes) -> SessionMessage | None:

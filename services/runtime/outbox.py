@@ -1,0 +1,167 @@
+"""What a session's worker says: observations become signals, in order, none lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import assert_never
+
+from greenroom.v1.common_pb2 import Header, Kind
+from greenroom.v1.signals_pb2 import (
+    Accounting,
+    AnswerEvaluation,
+    FaceEvent,
+    FaceState,
+    GestureEvent,
+    GestureState,
+    Signal,
+    Trace,
+    TranscriptSegment,
+    VoiceEvent,
+    VoiceState,
+)
+
+from services.runtime.analyzer import Body, Observation
+from services.runtime.bus import SUBJECTS, Bus, now_us
+
+LIMIT = 256
+"""Signals that may wait for the stream, about 20 s of one kind; past that the worker
+analyses no more media, which then counts as dropped at its ring."""
+
+ACCOUNTING_S = 1.0
+
+
+class Outbox:
+    """One session's and kind's signals on their way to JetStream."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        kind: Kind.ValueType,
+        session_id: str,
+        worker: str,
+        lease: int,
+        accounting: Callable[[], Accounting],
+    ) -> None:
+        self._bus = bus
+        self._kind = kind
+        self._session_id = session_id
+        self._worker = worker
+        self._lease = lease
+        self._accounting = accounting
+        self._accounts = 0
+        self._next = 0
+        self._stored = 0
+        self._waiting: deque[Signal] = deque()
+        self._wake = asyncio.Event()
+
+    async def start(self, *, replay: bool) -> None:
+        """Learn what the stream already has of this session and kind.
+
+        replay: the analyzer will say the same again from the start, which is left out;
+        otherwise numbers go on after the stored ones.
+        """
+        last = await self._bus.last_sequence(f"signals.{self._session_id}.{SUBJECTS[self._kind]}")
+        self._stored = 0 if last is None else last + 1
+        self._next = 0 if replay else self._stored
+
+    @property
+    def full(self) -> bool:
+        return len(self._waiting) >= LIMIT
+
+    def put(self, observations: Iterable[Observation], trace: Trace) -> None:
+        """On the event loop."""
+        for observation in observations:
+            sequence = self._next
+            self._next += 1
+            if sequence < self._stored:
+                continue
+            signal = Signal(
+                header=Header(
+                    session_id=self._session_id,
+                    sequence=sequence,
+                    capture_time_us=observation.end_us,
+                ),
+                kind=self._kind,
+                start_us=observation.start_us,
+                end_us=observation.end_us,
+                confidence=observation.confidence,
+                trace=trace,
+            )
+            signal.trace.worker = self._worker
+            _set_body(signal, observation.body)
+            self._waiting.append(signal)
+        if self._waiting:
+            self._wake.set()
+
+    async def publish(self) -> None:
+        """Until cancelled: signals as they come, and the accounting each second."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + ACCOUNTING_S
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), max(0.0, due - loop.time()))
+            self._wake.clear()
+            await self._publish_waiting()
+            if loop.time() >= due:
+                await self._publish_accounting(final=False)
+                due = loop.time() + ACCOUNTING_S
+
+    async def flush(self, *, final: bool) -> None:
+        """Everything that waits, then the last accounting under this lease.
+
+        final: the kind is done with the session, not only this worker.
+        """
+        await self._publish_waiting()
+        await self._publish_accounting(final=final)
+
+    async def _publish_waiting(self) -> None:
+        while self._waiting:
+            signal = self._waiting[0]
+            signal.trace.emitted_us = now_us()
+            await self._bus.publish_signal(signal)
+            self._waiting.popleft()
+
+    async def _publish_accounting(self, *, final: bool) -> None:
+        accounting = self._accounting()
+        accounting.final = final
+        accounting.lease = self._lease
+        now = now_us()
+        await self._bus.publish_signal(
+            Signal(
+                header=Header(
+                    session_id=self._session_id, sequence=self._accounts, capture_time_us=now
+                ),
+                kind=self._kind,
+                start_us=now,
+                end_us=now,
+                confidence=1.0,
+                trace=Trace(emitted_us=now, worker=self._worker),
+                accounting=accounting,
+            )
+        )
+        self._accounts += 1
+
+
+def _set_body(signal: Signal, body: Body) -> None:
+    match body:
+        case FaceState():
+            signal.face_state.CopyFrom(body)
+        case FaceEvent():
+            signal.face_event.CopyFrom(body)
+        case GestureState():
+            signal.gesture_state.CopyFrom(body)
+        case GestureEvent():
+            signal.gesture_event.CopyFrom(body)
+        case VoiceState():
+            signal.voice_state.CopyFrom(body)
+        case VoiceEvent():
+            signal.voice_event.CopyFrom(body)
+        case TranscriptSegment():
+            signal.transcript.CopyFrom(body)
+        case AnswerEvaluation():
+            signal.answer.CopyFrom(body)
+        case _:
+            assert_never(body)

@@ -1,0 +1,85 @@
+"""What every process does around its work: settings, logs, bus, health, a graceful end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import grpc
+import nats.errors
+import structlog
+import uvloop
+
+from services.runtime import telemetry
+from services.runtime.bus import Bus
+from services.runtime.health import serve_grpc
+from services.runtime.settings import RuntimeSettings
+
+log = structlog.get_logger(__name__)
+
+Settings = TypeVar("Settings", bound=RuntimeSettings)
+
+LAG_PROBE_S = 0.5
+CONNECT_RETRY_S = 0.2
+
+
+def run(
+    name: str,
+    settings: Settings,
+    serve: Callable[[Bus, Settings], Awaitable[None]],
+    register: Callable[[grpc.aio.Server], None] | None = None,
+) -> None:
+    """Connect, report healthy, serve until SIGTERM or SIGINT, then let go in order."""
+    telemetry.configure_logging(settings, name)
+    telemetry.serve_metrics(settings)
+    uvloop.run(_main(name, settings, serve, register))
+
+
+async def _main(
+    name: str,
+    settings: Settings,
+    serve: Callable[[Bus, Settings], Awaitable[None]],
+    register: Callable[[grpc.aio.Server], None] | None,
+) -> None:
+    loop = asyncio.get_running_loop()
+    this = asyncio.current_task()
+    assert this is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, this.cancel)
+    try:
+        async with (
+            serve_grpc(settings, register) as server,
+            await connect(settings, name) as bus,
+            asyncio.TaskGroup() as group,
+        ):
+            await server.set_serving(True)
+            log.info("ready", grpc_port=server.port)
+            probe = group.create_task(watch_loop_lag())
+            await serve(bus, settings)
+            probe.cancel()
+    except asyncio.CancelledError:
+        log.info("stopped")
+
+
+async def connect(settings: RuntimeSettings, name: str) -> Bus:
+    """The bus, as soon as its server is there: processes may start in any order."""
+    waited = False
+    while True:
+        try:
+            return await Bus.connect(settings, name)
+        except (nats.errors.Error, OSError):
+            if not waited:
+                log.info("waiting for NATS", servers=len(settings.nats_servers))
+                waited = True
+            await asyncio.sleep(CONNECT_RETRY_S)
+
+
+async def watch_loop_lag() -> None:
+    """Measures how late the loop wakes up: a blocked loop shows in the metrics."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LAG_PROBE_S
+        await asyncio.sleep(LAG_PROBE_S)
+        telemetry.LOOP_LAG.observe(max(0.0, loop.time() - due))

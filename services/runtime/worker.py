@@ -1,0 +1,299 @@
+"""The process around an analyzer: leases, media, one analysis thread, signals out.
+
+All four analyzers run in this one shape. The event loop only moves messages; one
+thread per process decodes and analyses, in the order in which sessions have
+something to do. There is no hop back to the loop but for what was observed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic
+
+import structlog
+from greenroom.v1.common_pb2 import Kind
+from greenroom.v1.session_pb2 import SessionEvent
+from greenroom.v1.signals_pb2 import Accounting, Signal, Trace
+
+from services.runtime import process, telemetry
+from services.runtime.analyzer import Analyzer
+from services.runtime.bus import Bus, Recorded, now_us
+from services.runtime.leases import Lease, Leases
+from services.runtime.ledger import Ring
+from services.runtime.media import MICROSECONDS
+from services.runtime.outbox import Outbox
+from services.runtime.settings import WorkerSettings
+from services.runtime.sources import BadMediaError, Decoded, MediaSource, Message
+
+log = structlog.get_logger(__name__)
+
+MAX_AGE_US = 500_000
+"""No result comes from input older than this."""
+
+LAST_MEDIA_S = 0.2
+"""After the end of a session its last media may still be on the way."""
+
+VOICE_PATIENCE_S = 3.0
+"""How long the answers wait for the voice's last transcript after a session's end."""
+
+TextMessage = SessionEvent | Signal
+"""What an analyzer of the session's own messages takes: events and transcripts."""
+
+
+class MediaSession(Generic[Message, Decoded]):
+    """One session's media on its way through an analyzer."""
+
+    def __init__(
+        self,
+        source: MediaSource[Message, Decoded],
+        analyzer: Analyzer[Decoded],
+        kind: str,
+        executor: ThreadPoolExecutor,
+    ) -> None:
+        self.ring: Ring[tuple[Message, int]] = Ring(source.capacity, kind, source.overflow)
+        self.outbox: Outbox
+        self._source: MediaSource[Message, Decoded] = source
+        self._analyzer: Analyzer[Decoded] = analyzer
+        self._kind = kind
+        self._executor = executor
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._scheduled: Future[None] | None = None
+        self._age = telemetry.AGE.labels(kind)
+        self._analysis = telemetry.ANALYSIS.labels(kind)
+
+    def take(self, message: Message) -> None:
+        """From the bus, on the event loop."""
+        self.ring.put((message, now_us()))
+        with self._lock:
+            if self._scheduled is None:
+                self._scheduled = self._executor.submit(self._work)
+
+    async def finish(self) -> None:
+        """Analyse what the ring still holds, then what the analyzer still keeps open."""
+        await self._settled()
+        observations = await self._loop.run_in_executor(
+            self._executor, lambda: list(self._analyzer.finish())
+        )
+        self.outbox.put(observations, Trace(received_us=now_us()))
+
+    async def abandon(self) -> None:
+        """Count what is left as dropped; wait until the analysis thread has let go."""
+        self.ring.clear("lease_lost")
+        await self._settled()
+
+    async def _settled(self) -> None:
+        while (scheduled := self._scheduled) is not None:
+            await asyncio.wait([asyncio.wrap_future(scheduled)])
+
+    # --- on the analysis thread
+
+    def _work(self) -> None:
+        # Only what waits now: a session whose ring fills as fast as it is emptied
+        # goes to the end of the line, so that it can't starve the others.
+        for _ in range(len(self.ring)):
+            if self.outbox.full or (taken := self.ring.take()) is None:
+                break
+            self._analyse(*taken)
+        with self._lock:
+            again = len(self.ring) > 0 and not self.outbox.full
+            self._scheduled = self._executor.submit(self._work) if again else None
+
+    def _analyse(self, message: Message, received_us: int) -> None:
+        age_us = now_us() - message.header.capture_time_us
+        if age_us > MAX_AGE_US:
+            self.ring.drop("stale")
+            return
+        self._age.observe(age_us / MICROSECONDS)
+        try:
+            with self._analysis.time():
+                observations = list(self._analyzer.analyze(self._source.decode(message)))
+        except BadMediaError:
+            self.ring.drop("undecodable")
+            return
+        except Exception:  # a defect of an analyzer costs a frame, not the session
+            log.exception("analysis failed", kind=self._kind)
+            self.ring.drop("error")
+            return
+        self.ring.processed()
+        if observations:
+            trace = Trace(published_us=message.publish_time_us, received_us=received_us)
+            self._loop.call_soon_threadsafe(self.outbox.put, observations, trace)
+
+
+class TextSession:
+    """One session's own messages on their way through an analyzer.
+
+    The analyzer sees the whole stream from its start also after a takeover; what it
+    then says again is known to the outbox.
+    """
+
+    def __init__(
+        self, analyzer: Analyzer[TextMessage], kind: str, executor: ThreadPoolExecutor
+    ) -> None:
+        self.ring: Ring[TextMessage] = Ring(1, kind, "superseded")
+        self.outbox: Outbox
+        self.complete = asyncio.Event()
+        """The session has ended and the voice's last transcript is in."""
+        self._analyzer = analyzer
+        self._kind = kind
+        self._executor = executor
+        self._loop = asyncio.get_running_loop()
+        self._ended = False
+        self._voice_done = False
+
+    async def take(self, recorded: Recorded) -> None:
+        """From the stream, one at a time."""
+        message = recorded.message
+        if isinstance(message, SessionEvent):
+            self._ended |= message.HasField("ended")
+            await self._analyse(message)
+        elif isinstance(message, Signal):
+            if message.kind == Kind.KIND_VOICE and message.HasField("accounting"):
+                self._voice_done |= message.accounting.final
+            elif message.HasField("transcript"):
+                await self._analyse(message)
+        if self._ended and self._voice_done:
+            self.complete.set()
+
+    async def finish(self) -> None:
+        observations = await self._loop.run_in_executor(
+            self._executor, lambda: list(self._analyzer.finish())
+        )
+        self.outbox.put(observations, Trace(received_us=now_us()))
+
+    async def _analyse(self, message: TextMessage) -> None:
+        received_us = now_us()
+        self.ring.put(message)
+        self.ring.take()
+        try:
+            observations = await self._loop.run_in_executor(
+                self._executor, lambda: list(self._analyzer.analyze(message))
+            )
+        except Exception:  # a defect of an analyzer costs a message, not the session
+            log.exception("analysis failed", kind=self._kind)
+            self.ring.drop("error")
+            return
+        self.ring.processed()
+        self.outbox.put(observations, Trace(received_us=received_us))
+
+
+class Worker:
+    """Runs one kind's analyzers for the sessions whose leases it holds."""
+
+    def __init__(self, bus: Bus, kind: Kind.ValueType, settings: WorkerSettings) -> None:
+        self.bus = bus
+        self.kind = kind
+        self.name = Kind.Name(kind).removeprefix("KIND_").lower()
+        self.settings = settings
+        # One thread: an analysis is one core's work (onnxruntime runs on one thread),
+        # and a session's analyzer never meets itself.
+        self.executor = ThreadPoolExecutor(1, thread_name_prefix=self.name)
+
+    async def serve(self, work: Callable[[Lease], Awaitable[None]]) -> None:
+        leases = Leases(
+            self.bus, self.kind, self.settings.worker_name, self.settings.worker_capacity, work
+        )
+        try:
+            await leases.serve()
+        finally:
+            await asyncio.to_thread(self.executor.shutdown, cancel_futures=True)
+
+    def outbox(self, lease: Lease, accounting: Callable[[], Accounting]) -> Outbox:
+        return Outbox(
+            self.bus,
+            self.kind,
+            lease.info.session_id,
+            self.settings.worker_name,
+            lease.revision,
+            accounting,
+        )
+
+
+async def media_work(
+    worker: Worker,
+    analyzer: Callable[[], Analyzer[Decoded]],
+    source: MediaSource[Message, Decoded],
+    lease: Lease,
+) -> None:
+    """A media session from its lease to its last accounting."""
+    made = await asyncio.get_running_loop().run_in_executor(worker.executor, analyzer)
+    session = MediaSession(source, made, worker.name, worker.executor)
+    session.outbox = worker.outbox(lease, session.ring.accounting)
+    await session.outbox.start(replay=False)
+    subscription = await source.subscribe(worker.bus, lease.info.session_id, session.take)
+    publisher = asyncio.create_task(session.outbox.publish())
+    final = False
+    try:
+        await lease.ended.wait()
+        await asyncio.sleep(LAST_MEDIA_S)
+        await subscription.unsubscribe()
+        await session.finish()
+        final = True
+    finally:
+        if not final:
+            await subscription.unsubscribe()
+            await session.abandon()
+        await _close(publisher, session.outbox, final=final)
+
+
+async def text_work(
+    worker: Worker, analyzer: Callable[[], Analyzer[TextMessage]], lease: Lease
+) -> None:
+    """A session of its own messages, from its lease to its last accounting."""
+    made = await asyncio.get_running_loop().run_in_executor(worker.executor, analyzer)
+    session = TextSession(made, worker.name, worker.executor)
+    session.outbox = worker.outbox(lease, session.ring.accounting)
+    await session.outbox.start(replay=True)
+    subscription = await worker.bus.follow(
+        lease.info.session_id, session.take, signals=("voice", "accounting")
+    )
+    publisher = asyncio.create_task(session.outbox.publish())
+    final = False
+    try:
+        await lease.ended.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(session.complete.wait(), VOICE_PATIENCE_S)
+        await subscription.unsubscribe()
+        await session.finish()
+        final = True
+    finally:
+        if not final:
+            await subscription.unsubscribe()
+        await _close(publisher, session.outbox, final=final)
+
+
+async def _close(publisher: asyncio.Task[None], outbox: Outbox, *, final: bool) -> None:
+    publisher.cancel()
+    await asyncio.wait([publisher])
+    await outbox.flush(final=final)
+
+
+def run_media(
+    kind: Kind.ValueType,
+    analyzer: Callable[[], Analyzer[Decoded]],
+    source: MediaSource[Message, Decoded],
+) -> None:
+    """The main of a media analyzer's process."""
+
+    async def serve(bus: Bus, settings: WorkerSettings) -> None:
+        worker = Worker(bus, kind, settings)
+        await worker.serve(lambda lease: media_work(worker, analyzer, source, lease))
+
+    analyzer()  # load the models before any session waits for them
+    process.run(Kind.Name(kind).removeprefix("KIND_").lower(), WorkerSettings(), serve)
+
+
+def run_text(kind: Kind.ValueType, analyzer: Callable[[], Analyzer[TextMessage]]) -> None:
+    """The main of an analyzer of the session's own messages."""
+
+    async def serve(bus: Bus, settings: WorkerSettings) -> None:
+        worker = Worker(bus, kind, settings)
+        await worker.serve(lambda lease: text_work(worker, analyzer, lease))
+
+    analyzer()
+    process.run(Kind.Name(kind).removeprefix("KIND_").lower(), WorkerSettings(), serve)

@@ -1,0 +1,92 @@
+"""What all tests share: the real NATS server, the real recordings, a watch on the event loop."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+from services.runtime.bus import Bus
+from services.runtime.settings import RuntimeSettings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("GREENROOM_SHARED", REPOSITORY.parent / "shared"))
+NATS_SERVER = str(Path(sys.executable).parent / "nats-server")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real recordings; tests that need it are skipped where it is not there."""
+    data = SHARED / "data"
+    if not data.is_dir():
+        pytest.skip(f"real recordings are missing: {data} (set GREENROOM_SHARED)")
+    return data
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real NATS server with JetStream, for the whole run."""
+    port = free_port()
+    store = tmp_path_factory.mktemp("nats")
+    command = [NATS_SERVER, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(store)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        _wait_for_port(port)
+        yield f"nats://127.0.0.1:{port}"
+        server.terminate()
+
+
+def _wait_for_port(port: int, patience_s: float = 10.0) -> None:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+@pytest.fixture
+def settings(nats_url: str) -> RuntimeSettings:
+    return RuntimeSettings(nats_url=nats_url, stream_max_bytes=256 * 1024**2)
+
+
+@pytest.fixture
+async def bus(settings: RuntimeSettings) -> AsyncIterator[Bus]:
+    async with await Bus.connect(settings, "test") as connected:
+        yield connected
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls() -> Iterator[BlockBuster]:
+    """A blocked event loop is a defect: blocking calls on it raise BlockingError."""
+    with blockbuster_ctx() as detector:
+        yield detector
+
+
+@pytest.fixture(autouse=True)
+async def no_leaked_tasks(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """Fails an async test that leaves a task behind, and names it."""
+    before = asyncio.all_tasks()
+    yield
+    left = {task for task in asyncio.all_tasks() - before if not task.done()}
+    left.discard(asyncio.current_task())
+    # nats-py's watch over a consumer's heartbeats outlives a closed connection by up to
+    # two heartbeats, then ends by itself.
+    left = {task for task in left if "activity_check" not in repr(task.get_coro())}
+    if left:
+        await asyncio.wait(left, timeout=0.5)
+        names = [task.get_name() + " " + repr(task.get_coro()) for task in left if not task.done()]
+        assert not names, f"{request.node.name} left tasks: {names}"
