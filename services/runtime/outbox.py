@@ -101,8 +101,10 @@ class Outbox:
         loop = asyncio.get_running_loop()
         due = loop.time() + ACCOUNTING_S
         while True:
+            # Not wait_for: on Python 3.11 it swallows a cancellation that comes with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), max(0.0, due - loop.time()))
+                async with asyncio.timeout_at(due):
+                    await self._wake.wait()
             self._wake.clear()
             await self._publish_waiting()
             if loop.time() >= due:

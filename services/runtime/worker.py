@@ -257,7 +257,8 @@ async def text_work(
     try:
         await lease.ended.wait()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(session.complete.wait(), VOICE_PATIENCE_S)
+            async with asyncio.timeout(VOICE_PATIENCE_S):
+                await session.complete.wait()
         await subscription.unsubscribe()
         await session.finish()
         final = True

@@ -1,0 +1,252 @@
+"""The worker's shape against a real NATS: accounting, freshness, the end of a session."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+
+import numpy as np
+import simplejpeg
+from greenroom.v1.common_pb2 import Header, Kind
+from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
+from greenroom.v1.session_pb2 import SessionEnded, SessionEvent, SessionInfo, SessionStarted
+from greenroom.v1.signals_pb2 import Accounting, AnswerEvaluation, FaceState, Signal, VoiceState
+
+from services.runtime.analyzer import Observation
+from services.runtime.bus import Bus, Recorded, now_us
+from services.runtime.leases import Lease
+from services.runtime.media import CHUNK_SAMPLES, SAMPLE_RATE, Frame, Pcm
+from services.runtime.settings import WorkerSettings
+from services.runtime.sources import AudioSource, VideoSource
+from services.runtime.worker import MAX_AGE_US, TextMessage, Worker, media_work, text_work
+
+JPEG = simplejpeg.encode_jpeg(np.zeros((48, 64, 3), np.uint8))
+
+
+class Looking:
+    """Sees every picture, in `cost_s`."""
+
+    def __init__(self, cost_s: float = 0.0) -> None:
+        self._cost_s = cost_s
+
+    def analyze(self, item: Frame) -> Iterable[Observation]:
+        assert item.image.shape == (48, 64, 3)
+        time.sleep(self._cost_s)
+        yield Observation(FaceState(frames=1), item.capture_us, item.capture_us, 1.0)
+
+    def finish(self) -> Iterable[Observation]:
+        return []
+
+
+class Listening:
+    def analyze(self, item: Pcm) -> Iterable[Observation]:
+        yield Observation(VoiceState(samples=len(item.samples)), item.capture_us, item.end_us, 1.0)
+
+    def finish(self) -> Iterable[Observation]:
+        yield Observation(VoiceState(samples=0), 0, 0, 1.0)
+
+
+class Counting:
+    """Says how many messages it has read."""
+
+    def __init__(self) -> None:
+        self._read = 0
+
+    def analyze(self, item: TextMessage) -> Iterable[Observation]:
+        self._read += 1
+        yield Observation(AnswerEvaluation(words=self._read), 0, 0, 1.0)
+
+    def finish(self) -> Iterable[Observation]:
+        yield Observation(AnswerEvaluation(words=self._read, final=True), 0, 0, 1.0)
+
+
+@asynccontextmanager
+async def serving(worker: Worker, work: object) -> AsyncIterator[None]:
+    task = asyncio.create_task(worker.serve(work))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+class Session:
+    """A session on the bus, as the gateway would make it, and all that is said of it."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.id = secrets.token_hex(8)
+        self.signals: list[Signal] = []
+        self._bus = bus
+
+    async def start(self) -> None:
+        await self._bus.sessions.put(self.id, SessionInfo(session_id=self.id).SerializeToString())
+        await self.say(SessionEvent(started=SessionStarted()))
+        self._subscription = await self._bus.follow(self.id, self._take)
+
+    async def _take(self, recorded: Recorded) -> None:
+        if isinstance(recorded.message, Signal):
+            self.signals.append(recorded.message)
+
+    async def say(self, event: SessionEvent) -> None:
+        event.header.CopyFrom(Header(session_id=self.id, capture_time_us=now_us()))
+        await self._bus.publish_event(event)
+
+    async def end(self) -> None:
+        await self.say(SessionEvent(ended=SessionEnded(reason="test")))
+        info = SessionInfo(session_id=self.id, ended=True)
+        await self._bus.sessions.put(self.id, info.SerializeToString())
+
+    async def close(self) -> None:
+        await self._subscription.unsubscribe()
+        await self._bus.purge(self.id)
+
+    def accounts(self) -> list[Accounting]:
+        return [signal.accounting for signal in self.signals if signal.HasField("accounting")]
+
+    async def final(self) -> Accounting:
+        async with asyncio.timeout(8):
+            while not any(account.final for account in self.accounts()):
+                await asyncio.sleep(0.02)
+        return next(account for account in self.accounts() if account.final)
+
+    async def until_account(self) -> None:
+        async with asyncio.timeout(8):
+            while not self.accounts():
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def session(bus: Bus) -> AsyncIterator[Session]:
+    made = Session(bus)
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def worker_settings(nats_url: str, name: str) -> WorkerSettings:
+    return WorkerSettings(nats_url=nats_url, worker_name=name)
+
+
+def frame(session_id: str, sequence: int, age_us: int = 0) -> VideoFrame:
+    header = Header(session_id=session_id, sequence=sequence, capture_time_us=now_us() - age_us)
+    return VideoFrame(header=header, jpeg=JPEG, width=64, height=48, publish_time_us=now_us())
+
+
+def total(account: Accounting) -> int:
+    return account.processed + sum(account.dropped.values()) + account.pending
+
+
+async def test_every_frame_of_a_slow_worker_is_accounted_for(bus: Bus, nats_url: str) -> None:
+    worker = Worker(bus, Kind.KIND_FACE, worker_settings(nats_url, "slow"))
+    sent = 60
+
+    async def work(lease: Lease) -> None:
+        await media_work(worker, lambda: Looking(0.1), VideoSource(), lease)
+
+    async with session(bus) as live, serving(worker, work):
+        await live.until_account()
+        for sequence in range(sent):
+            await bus.publish_video(frame(live.id, sequence))
+            await asyncio.sleep(1 / 30)
+        await live.end()
+        last = await live.final()
+        assert last.received == sent
+        assert last.received == total(last)
+        assert last.pending == 0
+        assert last.dropped["superseded"] > sent // 3
+        assert all(account.received == total(account) for account in live.accounts())
+        states = [signal for signal in live.signals if signal.HasField("face_state")]
+        assert len(states) == last.processed
+        ages = [signal.trace.emitted_us - signal.header.capture_time_us for signal in states]
+        assert max(ages) < MAX_AGE_US
+        # A latest-frame slot, not a queue: the age does not grow.
+        half = len(ages) // 2
+        assert np.median(ages[half:]) < 2 * np.median(ages[:half]) + 50_000
+        assert [signal.header.sequence for signal in states] == list(range(len(states)))
+
+
+async def test_stale_and_undecodable_media_give_no_result(bus: Bus, nats_url: str) -> None:
+    worker = Worker(bus, Kind.KIND_FACE, worker_settings(nats_url, "picky"))
+
+    async def work(lease: Lease) -> None:
+        await media_work(worker, Looking, VideoSource(), lease)
+
+    async with session(bus) as live, serving(worker, work):
+        await live.until_account()
+        await bus.publish_video(frame(live.id, 0, age_us=MAX_AGE_US + 1))
+        await asyncio.sleep(0.1)
+        broken = frame(live.id, 1)
+        broken.jpeg = b"\xff\xd8 this is no picture"
+        await bus.publish_video(broken)
+        await asyncio.sleep(0.1)
+        await live.end()
+        last = await live.final()
+        assert (last.received, last.processed) == (2, 0)
+        assert last.dropped == {"stale": 1, "undecodable": 1}
+        assert not any(signal.HasField("face_state") for signal in live.signals)
+
+
+async def test_all_sound_is_analysed_and_the_end_flushes(bus: Bus, nats_url: str) -> None:
+    worker = Worker(bus, Kind.KIND_VOICE, worker_settings(nats_url, "ear"))
+
+    async def work(lease: Lease) -> None:
+        await media_work(worker, Listening, AudioSource(), lease)
+
+    async with session(bus) as live, serving(worker, work):
+        await live.until_account()
+        for sequence in range(20):
+            header = Header(session_id=live.id, sequence=sequence, capture_time_us=now_us())
+            await bus.publish_audio(
+                AudioChunk(header=header, pcm=bytes(2 * CHUNK_SAMPLES), sample_rate=SAMPLE_RATE)
+            )
+        await asyncio.sleep(0.2)
+        await live.end()
+        last = await live.final()
+        assert (last.received, last.processed) == (20, 20)
+        states = [signal.voice_state for signal in live.signals if signal.HasField("voice_state")]
+        assert sum(state.samples for state in states) == 20 * CHUNK_SAMPLES
+        assert states[-1].samples == 0  # what finish() said
+
+
+async def test_numbers_go_on_after_a_takeover(bus: Bus, nats_url: str) -> None:
+    async with session(bus) as live:
+        for name in ("first", "second"):
+            worker = Worker(bus, Kind.KIND_FACE, worker_settings(nats_url, name))
+
+            async def work(lease: Lease, worker: Worker = worker) -> None:
+                await media_work(worker, Looking, VideoSource(), lease)
+
+            before = len(live.accounts())
+            async with serving(worker, work):
+                async with asyncio.timeout(8):
+                    while len(live.accounts()) == before:
+                        await asyncio.sleep(0.02)
+                for sequence in range(5):
+                    await bus.publish_video(frame(live.id, sequence))
+                    await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
+        states = [signal for signal in live.signals if signal.HasField("face_state")]
+        assert [signal.header.sequence for signal in states] == list(range(10))
+        assert {signal.trace.worker for signal in states} == {"first", "second"}
+        leases = {account.lease for account in live.accounts()}
+        assert len(leases) == 2
+
+
+async def test_a_replayed_text_session_says_nothing_twice(bus: Bus, nats_url: str) -> None:
+    async with session(bus) as live:
+        for name in ("first", "second"):
+            worker = Worker(bus, Kind.KIND_ANSWERS, worker_settings(nats_url, name))
+
+            async def work(lease: Lease, worker: Worker = worker) -> None:
+                await text_work(worker, Counting, lease)
+
+            async with serving(worker, work):
+                await asyncio.sleep(1.5)
+                await live.say(SessionEvent(started=SessionStarted()))
+                await asyncio.sleep(0.5)
+        answers = [signal.answer.words for signal in live.signals if signal.HasField("answer")]
+        assert answers == [1, 2, 3]
