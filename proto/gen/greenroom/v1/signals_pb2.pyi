@@ -682,6 +682,7 @@ class TranscriptSegment(_message.Message):
     WORDS_FIELD_NUMBER: _builtins.int
     SPEECH_SECONDS_FIELD_NUMBER: _builtins.int
     SYLLABLES_FIELD_NUMBER: _builtins.int
+    MISSED_FIELD_NUMBER: _builtins.int
     utterance: _builtins.int
     """counts up; a later message with the same number replaces the earlier"""
     final: _builtins.bool
@@ -689,6 +690,8 @@ class TranscriptSegment(_message.Message):
     speech_seconds: _builtins.float
     """phonation in start..end by the VAD, pauses left out"""
     syllables: _builtins.int
+    missed: _builtins.bool
+    """speech was heard in start..end, but not transcribed: lost or too much at once"""
     @_builtins.property
     def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___Word]: ...
     def __init__(
@@ -700,10 +703,11 @@ class TranscriptSegment(_message.Message):
         words: _abc.Iterable[Global___Word] | None = ...,
         speech_seconds: _builtins.float = ...,
         syllables: _builtins.int = ...,
+        missed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["final", b"final", "speech_seconds", b"speech_seconds", "syllables", b"syllables", "text", b"text", "utterance", b"utterance", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["final", b"final", "missed", b"missed", "speech_seconds", b"speech_seconds", "syllables", b"syllables", "text", b"text", "utterance", b"utterance", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
