@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
@@ -27,6 +28,11 @@ def shared_data() -> Path:
     if not data.is_dir():
         pytest.skip(f"real recordings are missing: {data} (set GREENROOM_SHARED)")
     return data
+
+
+# grpc.aio stops its poller thread, blocking, when the last server or channel goes; held
+# open for the whole run it never does so inside a test's loop.
+grpc.aio.init_grpc_aio()
 
 
 def free_port() -> int:

@@ -6,7 +6,8 @@ import pytest
 
 from training.data import DataError, manifest
 
-HEADER = "file\trepo\tcommit\tpath_there\tlicence\ttier\tbytes\tduration_s\tformat\tshows\tlabel_or_transcript\tsha256\n"
+COLUMNS = "file repo commit path_there licence tier bytes duration_s format shows"
+HEADER = "\t".join([*COLUMNS.split(), "label_or_transcript", "sha256"]) + "\n"
 
 
 def test_only_files_that_exist_are_listed(tmp_path: Path) -> None:
@@ -24,5 +25,5 @@ def test_only_files_that_exist_are_listed(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="MANIFEST.tsv"):
+    with pytest.raises(DataError, match=r"MANIFEST\.tsv"):
         list(manifest(tmp_path))

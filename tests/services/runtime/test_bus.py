@@ -3,11 +3,11 @@
 import asyncio
 import secrets
 
+import pytest
 from greenroom.v1.common_pb2 import Header, Kind
 from greenroom.v1.session_pb2 import Hint, SessionEnded, SessionEvent, SessionInfo, SessionStarted
 from greenroom.v1.signals_pb2 import FaceState, Signal
 from nats.js.errors import KeyNotFoundError
-from pytest import raises
 
 from services.runtime.bus import Bus, Recorded
 
@@ -78,7 +78,7 @@ async def test_purge_leaves_nothing(bus: Bus) -> None:
         await bus.publish_hint(Hint(header=Header(session_id=each), hint_id="1"))
     await bus.purge(session_id)
     assert await collect(bus, session_id, hints=True) == []
-    with raises(KeyNotFoundError):
+    with pytest.raises(KeyNotFoundError):
         await bus.sessions.get(session_id)
     assert len(await collect(bus, other, hints=True)) == 3
     await bus.purge(other)

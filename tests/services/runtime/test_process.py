@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 
 import grpc
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from pytest import fail
 
 from services.runtime import process
 from services.runtime.health import serve_grpc
@@ -21,9 +21,9 @@ async def test_health_tells_when_it_serves() -> None:
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         health = health_pb2_grpc.HealthStub(channel)
-        before = await health.Check(health_pb2.HealthCheckRequest())
+        before = await health.Check(health_pb2.HealthCheckRequest())  # type: ignore[attr-defined]
         await server.set_serving(True)
-        after = await health.Check(health_pb2.HealthCheckRequest())
+        after = await health.Check(health_pb2.HealthCheckRequest())  # type: ignore[attr-defined]
         assert (before.status, after.status) == (STATUS.NOT_SERVING, STATUS.SERVING)
 
 
@@ -32,7 +32,7 @@ async def test_a_process_waits_for_nats() -> None:
     waiting = asyncio.create_task(process.connect(settings, "test"))
     done, _ = await asyncio.wait([waiting], timeout=0.7)
     if done:
-        fail(f"did not wait: {waiting.result()}")
+        pytest.fail(f"did not wait: {waiting.result()}")
     waiting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await waiting
