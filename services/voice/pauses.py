@@ -1,0 +1,78 @@
+"""Runs of speech and the pauses between them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from services.runtime.media import SAMPLE_RATE
+from services.voice.vad import VadFrame
+
+PAUSE_SAMPLES = SAMPLE_RATE // 4
+"""250 ms: the usual threshold (Goldman-Eisler 1968) between articulation (the closure of a
+stop) and a pause in fluent speech."""
+
+MIN_SPEECH_SAMPLES = SAMPLE_RATE * 96 // 1000
+"""A run shorter than three VAD frames is a click, not speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A run of speech or a pause, in samples of the stream."""
+
+    kind: Literal["speech", "pause"]
+    start: int
+    end: int
+    probability: float
+    """Mean speech probability over a run; for a pause, one minus it."""
+
+
+class Pauses:
+    """VAD frames in, finished runs and pauses out. Holds one stream's state."""
+
+    def __init__(self) -> None:
+        self._start: int | None = None
+        self._end = 0
+        self._previous_end: int | None = None
+        self._speech_total = 0.0
+        self._speech_frames = 0
+        self._gap_total = 0.0
+        self._gap_frames = 0
+
+    def push(self, frame: VadFrame) -> list[Stretch]:
+        """A run is told once PAUSE_SAMPLES of silence have passed, a pause when speech
+        goes on after it."""
+        if frame.speech:
+            if self._start is None:
+                self._start = frame.start
+            self._end = frame.end
+            self._speech_total += frame.probability
+            self._speech_frames += 1
+            return self._pause_before()
+        if self._start is None:
+            self._gap_total += 1.0 - frame.probability
+            self._gap_frames += 1
+        elif frame.end - self._end >= PAUSE_SAMPLES:
+            return self._close()
+        return []
+
+    def finish(self) -> list[Stretch]:
+        """The run that is still open; silence after the last run is no pause."""
+        return self._close() if self._start is not None else []
+
+    def _pause_before(self) -> list[Stretch]:
+        if self._start is None or self._end - self._start < MIN_SPEECH_SAMPLES:
+            return []
+        before, self._previous_end = self._previous_end, None
+        if before is None or self._start - before < PAUSE_SAMPLES:
+            return []
+        probability = self._gap_total / self._gap_frames if self._gap_frames else 1.0
+        return [Stretch("pause", before, self._start, probability)]
+
+    def _close(self) -> list[Stretch]:
+        start, self._start = self._start, None
+        probability = self._speech_total / max(self._speech_frames, 1)
+        self._speech_total, self._speech_frames = 0.0, 0
+        if start is None or self._end - start < MIN_SPEECH_SAMPLES:
+            return []
+        self._previous_end = self._end
+        self._gap_total, self._gap_frames = 0.0, 0
+        return [Stretch("speech", start, self._end, probability)]

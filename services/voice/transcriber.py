@@ -1,0 +1,179 @@
+"""Speech to text with Moonshine tiny (Jeffries et al. 2024) on onnxruntime.
+
+The encoder takes raw sound of any length, so a short utterance costs little. The
+decoder is greedy with a KV cache. Decoders of this kind repeat themselves or
+make text up when there is nothing to hear; see the guards below.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from services.runtime import models
+from services.runtime.media import SAMPLE_RATE
+from services.voice import tokenizer
+
+LAYERS = 6
+HEADS = 8
+HEAD_SIZE = 36
+"""The shape of the decoder's KV cache."""
+
+ENCODER_STEP = 384
+"""Samples an encoder state: 24 ms."""
+
+MIN_SAMPLES = SAMPLE_RATE // 4
+"""The encoder needs some 100 ms; shorter sound is padded with silence to this."""
+
+TOKENS_PER_SECOND = 6.5
+"""Moonshine's own limit: nobody says more. Text beyond it is a loop."""
+SPARE_TOKENS = 4
+
+MAX_REPEATS = 3
+"""A phrase said more often in a row than this is a loop of the decoder."""
+MAX_PHRASE = 8
+"""Tokens of the longest phrase looked at for loops."""
+
+MIN_MEAN_LOG_PROBABILITY = -1.5
+"""Below this mean a text is a guess, as on breath, laughter or noise."""
+
+Signal = npt.NDArray[np.float32]
+States = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was heard in one stretch of sound."""
+
+    tokens: list[int]
+    log_probabilities: list[float]
+    """One for each token."""
+    states: States
+    """[n, 288] the encoder's view of the sound, one row for each ENCODER_STEP samples."""
+
+    @property
+    def text(self) -> str:
+        return tokenizer.decode(self.tokens)
+
+    @property
+    def words(self) -> list[tuple[str, float]]:
+        """Each word with its confidence 0..1: the probability of its least sure token."""
+        groups: list[tuple[list[int], float]] = []
+        for token, log_probability in zip(self.tokens, self.log_probabilities, strict=True):
+            if tokenizer.starts_word(token) or not groups:
+                groups.append(([token], log_probability))
+            else:
+                tokens, lowest = groups[-1]
+                groups[-1] = ([*tokens, token], min(lowest, log_probability))
+        spelled = [(tokenizer.decode(tokens), lowest) for tokens, lowest in groups]
+        return [(text, float(np.exp(lowest))) for text, lowest in spelled if text]
+
+
+@cache
+def _encoder() -> ort.InferenceSession:
+    return models.session("voice", "moonshine_encoder")
+
+
+@cache
+def _decoder() -> ort.InferenceSession:
+    return models.session("voice", "moonshine_decoder")
+
+
+def load() -> None:
+    """Load the models now, not in the first utterance."""
+    _encoder()
+    _decoder()
+    tokenizer.vocabulary()
+
+
+def encode(signal: Signal) -> States:
+    """The encoder's states [n, 288] of a signal [samples] in -1..1."""
+    states = _encoder().run(
+        None,
+        {"input_values": signal[None], "attention_mask": np.ones((1, len(signal)), np.int64)},
+    )[0]
+    return np.asarray(states[0])
+
+
+def transcribe(signal: Signal, prefix: list[int] | None = None) -> Transcript:
+    """The words in a signal [samples] in -1..1.
+
+    A ``prefix`` of tokens that are known already is scored in one step and not
+    decoded again: that is what makes a partial transcript cheap.
+    """
+    signal = np.pad(signal, (0, max(MIN_SAMPLES - len(signal), 0)))
+    states = encode(signal)
+    decoding = _Decoding(states, len(signal))
+    seconds = len(signal) / SAMPLE_RATE
+    limit = int(seconds * TOKENS_PER_SECOND) + SPARE_TOKENS
+    tokens = list(prefix or [])[:limit]
+    logits = decoding.step([tokenizer.BEGIN, *tokens])
+    scores = [float(_log_softmax(logits[i])[token]) for i, token in enumerate(tokens)]
+    while len(tokens) < limit:
+        log_probabilities = _log_softmax(logits[-1])
+        token = int(log_probabilities.argmax())
+        if token == tokenizer.END:
+            break
+        tokens.append(token)
+        scores.append(float(log_probabilities[token]))
+        if (end := loop_start(tokens)) is not None:
+            tokens, scores = tokens[:end], scores[:end]
+            break
+        logits = decoding.step([token])
+    if scores and float(np.mean(scores)) < MIN_MEAN_LOG_PROBABILITY:
+        tokens, scores = [], []
+    return Transcript(tokens, scores, states)
+
+
+class _Decoding:
+    """The decoder on one stretch of sound, with its KV cache."""
+
+    def __init__(self, states: States, samples: int) -> None:
+        self._states = states[None]
+        self._mask = np.ones((1, samples), np.int64)  # by sample: the model thins it out itself
+        empty = np.zeros((1, HEADS, 0, HEAD_SIZE), np.float32)
+        self._cache = {
+            f"past_key_values.{layer}.{side}.{part}": empty
+            for layer in range(LAYERS)
+            for side in ("decoder", "encoder")
+            for part in ("key", "value")
+        }
+        self._started = False
+
+    def step(self, tokens: list[int]) -> npt.NDArray[np.float32]:
+        """Logits [len(tokens), vocabulary] for what follows each token."""
+        logits, *present = _decoder().run(
+            None,
+            {
+                "encoder_attention_mask": self._mask,
+                "input_ids": np.array([tokens], np.int64),
+                "encoder_hidden_states": self._states,
+                "use_cache_branch": np.array([self._started]),
+                **self._cache,
+            },
+        )
+        for name, value in zip(self._cache, present, strict=True):
+            # The sound's keys and values are worked out in the first step only.
+            if not self._started or ".decoder." in name:
+                self._cache[name] = value
+        self._started = True
+        return np.asarray(logits[0])
+
+
+def _log_softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    shifted = logits - logits.max()
+    return np.asarray(shifted - np.log(np.exp(shifted).sum()))
+
+
+def loop_start(tokens: list[int]) -> int | None:
+    """Where the second round of a phrase starts, when the tokens end in a loop of it."""
+    for length in range(1, MAX_PHRASE + 1):
+        wanted = length * (MAX_REPEATS + 1)
+        if len(tokens) < wanted:
+            return None
+        tail = tokens[-wanted:]
+        if tail == tail[:length] * (MAX_REPEATS + 1):
+            return len(tokens) - wanted + length
+    return None

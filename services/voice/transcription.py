@@ -1,0 +1,70 @@
+"""Transcribing beside the stream: one thread a process, with a short queue.
+
+A pass of the transcriber takes longer than a 40 ms chunk. Done in line it would
+hold up voice activity and pitch, and make the sound behind it stale; so it runs
+in a thread of its own, and the analyzer collects what is done.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from typing import Protocol
+
+from services.voice.transcriber import Transcript
+
+MAX_WAITING = 8
+"""Utterances that may wait, of all the process's sessions: about 2 s of work. What comes
+on top is refused, and the analyzer tells so."""
+
+MAX_WAITING_PARTIALS = 2
+"""An unfinished utterance is worth transcribing only when it is next: behind the one at work."""
+
+Work = Callable[[], Transcript]
+
+
+class Transcription(Protocol):
+    """Where transcriptions are done."""
+
+    def submit(self, work: Work, *, partial: bool) -> Future[Transcript] | None:
+        """None: too much is waiting."""
+        ...
+
+
+class Background:
+    """A thread, and a bounded queue before it. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="transcription")
+        self._lock = threading.Lock()
+        self._waiting = 0
+
+    def submit(self, work: Work, *, partial: bool) -> Future[Transcript] | None:
+        with self._lock:
+            if self._waiting >= (MAX_WAITING_PARTIALS if partial else MAX_WAITING):
+                return None
+            self._waiting += 1
+        future = self._executor.submit(work)
+        future.add_done_callback(self._done)
+        return future
+
+    def _done(self, _: Future[Transcript]) -> None:
+        with self._lock:
+            self._waiting -= 1
+
+
+class Inline:
+    """Done at once, in the caller's thread: the same on every run, for files and measurements."""
+
+    def submit(self, work: Work, *, partial: bool) -> Future[Transcript] | None:
+        if partial:
+            return None
+        future: Future[Transcript] = Future()
+        future.set_result(work())
+        return future
+
+
+@cache
+def background() -> Background:
+    """The process's own."""
+    return Background()

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from services.runtime import models
+from services.voice import transcriber
+from services.voice.transcriber import Signal
+from training.voice import texts
+from training.voice.sound import load
+
+
+@pytest.fixture(scope="module")
+def speech() -> Signal:
+    """Ever tried, ever failed, no matter: the first 4.6 s."""
+    samples = load(models.path("voice", "speech_beckett"))[: int(4.6 * 16_000)]
+    return np.asarray(samples / 32768, np.float32)
+
+
+def test_read_speech_is_transcribed(speech: Signal) -> None:
+    transcript = transcriber.transcribe(speech)
+    assert texts.words(transcript.text) == ["ever", "tried", "ever", "failed", "no", "matter"]
+    assert [text for text, _ in transcript.words] == transcript.text.split()
+    assert all(0 < confidence <= 1 for _, confidence in transcript.words)
+    assert len(transcript.states) == pytest.approx(len(speech) / transcriber.ENCODER_STEP, abs=3)
+
+
+def test_a_known_beginning_gives_the_same_text(speech: Signal) -> None:
+    whole = transcriber.transcribe(speech)
+    again = transcriber.transcribe(speech, whole.tokens[:5])
+    assert again.tokens == whole.tokens
+    assert again.log_probabilities == pytest.approx(whole.log_probabilities, abs=0.05)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.001, 0.05])
+def test_noise_never_becomes_more_text_than_can_be_said(level: float) -> None:
+    noise = np.random.default_rng(3).normal(0, 1, 32_000).astype(np.float32) * level
+    limit = 2 * transcriber.TOKENS_PER_SECOND + transcriber.SPARE_TOKENS
+    assert len(transcriber.transcribe(noise).tokens) <= limit
+
+
+def test_sound_shorter_than_the_encoder_needs_is_padded() -> None:
+    assert len(transcriber.transcribe(np.zeros(10, np.float32)).states) > 1
+
+
+def test_a_loop_ends_at_its_first_round() -> None:
+    assert transcriber.loop_start([7, 1, 2, 1, 2, 1, 2, 1, 2]) == 3
+    assert transcriber.loop_start([7, 1, 2, 1, 2, 1, 2]) is None
+    assert transcriber.loop_start([5, 5, 5, 5]) == 1

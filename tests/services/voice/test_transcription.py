@@ -1,0 +1,57 @@
+import threading
+
+import numpy as np
+
+from services.voice.transcriber import Transcript
+from services.voice.transcription import MAX_WAITING, Background, Inline
+
+NOTHING = Transcript([], [], np.zeros((0, 288), np.float32))
+
+
+def test_the_queue_is_bounded_and_finals_come_before_partials() -> None:
+    background = Background()
+    gate = threading.Event()
+
+    def work() -> Transcript:
+        gate.wait(10)
+        return NOTHING
+
+    try:
+        running = background.submit(work, partial=True)
+        next_one = background.submit(work, partial=True)
+        assert running
+        assert next_one
+        assert background.submit(work, partial=True) is None
+        finals = [background.submit(work, partial=False) for _ in range(MAX_WAITING)]
+        assert [final is not None for final in finals] == [True] * 6 + [False] * 2
+    finally:
+        gate.set()
+    assert running.result(10) is NOTHING
+    last = finals[5]
+    assert last
+    assert last.result(10) is NOTHING
+
+
+def test_a_cancelled_one_leaves_its_place() -> None:
+    background = Background()
+    gate = threading.Event()
+
+    def work() -> Transcript:
+        gate.wait(10)
+        return NOTHING
+
+    try:
+        assert background.submit(work, partial=True)
+        waiting = background.submit(work, partial=True)
+        assert waiting
+        assert waiting.cancel()
+        assert background.submit(work, partial=True)
+    finally:
+        gate.set()
+
+
+def test_in_line_partials_are_left_out_and_finals_are_done() -> None:
+    assert Inline().submit(lambda: NOTHING, partial=True) is None
+    done = Inline().submit(lambda: NOTHING, partial=False)
+    assert done
+    assert done.done()
