@@ -17,8 +17,10 @@ CLIP_PEAK = 32_700
 CLIP_RUN = 3
 """Samples in a row at full scale that make a clipped peak; one alone may be a true peak."""
 
-NOISE_CHUNKS = 50
-"""Chunks without speech that the noise floor is the median of: 2 s of 40 ms."""
+NOISE_CHUNKS = 125
+"""Chunks without speech that the noise floor is taken from: 5 s of 40 ms."""
+NOISE_PERCENTILE = 25
+"""The floor is low among them: breaths and the ends of words are there too."""
 NOISE_MIN_CHUNKS = 12
 """Half a second before a floor is told at all."""
 
@@ -99,7 +101,7 @@ class LevelMeter:
         """The floor; None until half a second without speech was heard."""
         if len(self._noise) < NOISE_MIN_CHUNKS:
             return None
-        return float(np.median(self._noise))
+        return float(np.percentile(self._noise, NOISE_PERCENTILE))
 
     @property
     def speech_dbfs(self) -> float | None:
