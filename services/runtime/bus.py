@@ -147,18 +147,20 @@ class Bus:
 
     # --- media: lost rather than queued
 
-    async def publish_video(self, frame: VideoFrame) -> None:
-        await self._publish_media(f"media.{frame.header.session_id}.video", frame)
+    async def publish_video(self, frame: VideoFrame) -> bool:
+        """False when the server is away: stale media is worthless, so it is not kept."""
+        return await self._publish_media(f"media.{frame.header.session_id}.video", frame)
 
-    async def publish_audio(self, chunk: AudioChunk) -> None:
-        await self._publish_media(f"media.{chunk.header.session_id}.audio", chunk)
+    async def publish_audio(self, chunk: AudioChunk) -> bool:
+        return await self._publish_media(f"media.{chunk.header.session_id}.audio", chunk)
 
-    async def _publish_media(self, subject: str, message: VideoFrame | AudioChunk) -> None:
-        # While the server is away nats-py would keep up to 2 MiB for later: stale media.
-        if self._connection.is_connected:
-            await self._connection.publish(
-                subject, message.SerializeToString(), headers=trace_headers()
-            )
+    async def _publish_media(self, subject: str, message: VideoFrame | AudioChunk) -> bool:
+        if not self._connection.is_connected:
+            return False
+        await self._connection.publish(
+            subject, message.SerializeToString(), headers=trace_headers()
+        )
+        return True
 
     async def subscribe_video(
         self, session_id: str, take: Callable[[VideoFrame], None]
@@ -273,6 +275,33 @@ class Bus:
             cb=callback,
             ordered_consumer=True,
         )
+
+    async def listen(
+        self, subject: str, take: Callable[[SessionMessage], Awaitable[None]]
+    ) -> Subscription:
+        """Stream messages as they are published, with no past: for showing, not for counting."""
+
+        async def callback(raw: Msg) -> None:
+            message = _decode(raw.subject, raw.data)
+            if message is not None:
+                await take(message)
+
+        return await self._connection.subscribe(
+            subject, cb=callback, pending_msgs_limit=MEDIA_PENDING
+        )
+
+    async def has_media(self, session_id: str, patience_s: float = 0.5) -> bool:
+        """Whether any gateway publishes media of this session just now."""
+        subscription = await self._connection.subscribe(f"media.{session_id}.*", max_msgs=1)
+        try:
+            await subscription.next_msg(timeout=patience_s)
+        except nats.errors.TimeoutError:
+            return False
+        else:
+            return True
+        finally:
+            with contextlib.suppress(nats.errors.BadSubscriptionError):
+                await subscription.unsubscribe()
 
     async def purge(self, session_id: str) -> None:
         """Remove all that the stream and the bucket hold of a session."""

@@ -1,0 +1,383 @@
+"""Sessions, questions, reports and a candidate's own data, for browsers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import grpc
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import JSONResponse
+from google.protobuf.json_format import MessageToDict
+from greenroom.v1.report_pb2 import (
+    EraseRequest,
+    GetReportRequest,
+    ListReportsRequest,
+    ReportSummary,
+)
+from greenroom.v1.session_pb2 import (
+    Consent,
+    ExpectedPoint,
+    HintShown,
+    Question,
+    QuestionStarted,
+    SessionEvent,
+    SessionInfo,
+    SessionPaused,
+    SessionResumed,
+)
+from sse_starlette import EventSourceResponse
+
+from gateway.context import Context, context_of
+from gateway.errors import ApiError
+from gateway.registry import candidate_id_of, new_token
+from gateway.schemas import (
+    EndRequest,
+    HintShownRequest,
+    IceServer,
+    Problem,
+    QuestionAnswer,
+    QuestionChange,
+    SessionCreated,
+    SessionRequest,
+    SessionState,
+)
+from services.runtime import questions
+from services.runtime.media import MICROSECONDS
+
+router = APIRouter(
+    prefix="/api",
+    tags=["sessions"],
+    responses={status: {"model": Problem} for status in (401, 403, 404, 409, 410, 413, 422, 503)},
+)
+
+Authorization = Annotated[str | None, Header()]
+
+SSE_PING_S = 15
+REPORT_RETRY_S = 1
+
+
+def question_answer(question: Question) -> QuestionAnswer:
+    return QuestionAnswer(
+        id=question.id,
+        text=question.text,
+        why=question.why,
+        seconds=question.seconds,
+        style=question.style,
+        competence=question.competence,
+        follow_ups=list(question.follow_ups),
+    )
+
+
+def _bearer(authorization: str | None) -> str | None:
+    scheme, _, token = (authorization or "").partition(" ")
+    return token if scheme.lower() == "bearer" and token else None
+
+
+def _candidate(authorization: str | None) -> str:
+    """The candidate id of a candidate token. Raises ApiError 401."""
+    token = _bearer(authorization)
+    if token is None:
+        raise ApiError(
+            HTTPStatus.UNAUTHORIZED,
+            "A candidate token is needed.",
+            "Send 'Authorization: Bearer TOKEN' with the candidate_token of POST /api/sessions.",
+            {"WWW-Authenticate": "Bearer"},
+        )
+    return candidate_id_of(token)
+
+
+def _questions(body: SessionRequest) -> list[Question]:
+    if body.questions:
+        return [
+            Question(
+                id=own.id,
+                text=own.text,
+                competence=own.competence,
+                style=own.style,
+                seconds=own.seconds,
+                points=[ExpectedPoint(**point.model_dump()) for point in own.points],
+                why="You chose this question yourself.",
+            )
+            for own in body.questions
+        ]
+    try:
+        return questions.choose(body.resume, body.job, body.role, body.question_count)
+    except questions.ResumeError as error:
+        raise ApiError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            str(error),
+            "Send JSON Resume (jsonresume.org), or plain text instead.",
+        ) from error
+
+
+@router.post("/sessions", status_code=HTTPStatus.CREATED)
+async def create_session(
+    request: Request, body: SessionRequest, authorization: Authorization = None
+) -> SessionCreated:
+    """A new practice. A returning candidate sends the candidate_token of an earlier one."""
+    context = context_of(request)
+    context.sessions.admit("")
+    if not (body.consent.camera or body.consent.microphone):
+        raise ApiError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "Neither camera nor microphone is consented to: there is nothing to practise with.",
+            "Consent to one of them.",
+        )
+    candidate_token = _bearer(authorization) or new_token()
+    candidate_id = candidate_id_of(candidate_token)
+    chosen = _questions(body)
+    consent = Consent(**body.consent.model_dump())
+    info, token = await context.registry.create(candidate_id, chosen, consent, body.live_hints)
+    await context.sessions.open(info)
+    session = info.session_id
+    settings = context.settings
+    return SessionCreated(
+        session_id=session,
+        token=token,
+        candidate_id=candidate_id,
+        candidate_token=candidate_token,
+        expires_at=info.expires_us // MICROSECONDS,
+        questions=[question_answer(question) for question in chosen],
+        whip_url=f"/whip/{session}",
+        events_url=f"/api/sessions/{session}/events",
+        report_url=f"/api/sessions/{session}/report",
+        ice_servers=[
+            IceServer(
+                urls=[url], username=settings.ice_username, credential=settings.ice_credential
+            )
+            for url in settings.ice_servers
+        ],
+    )
+
+
+@router.get("/sessions/{session_id}")
+async def get_session(
+    request: Request, session_id: str, authorization: Authorization = None
+) -> SessionState:
+    context = context_of(request)
+    info = await context.registry.authorize(session_id, authorization, live=False)
+    live = context.sessions.get(session_id)
+    state = "ended" if info.ended else "waiting"
+    if live and not info.ended:
+        state = "connected" if live.connected else state
+        state = "disconnected" if live.ever_connected and not live.connected else state
+    return SessionState(
+        session_id=session_id,
+        state=state,
+        expires_at=info.expires_us // MICROSECONDS,
+        live_hints=info.live_hints,
+        questions=[question_answer(question) for question in info.questions],
+        current_question=live.current_question if live else None,
+    )
+
+
+async def _event(
+    request: Request, session_id: str, authorization: str | None, event: SessionEvent
+) -> tuple[Context, SessionInfo]:
+    context = context_of(request)
+    info = await context.registry.authorize(session_id, authorization)
+    await context.registry.say(session_id, event)
+    return context, info
+
+
+@router.post("/sessions/{session_id}/question", status_code=HTTPStatus.NO_CONTENT)
+async def change_question(
+    request: Request, session_id: str, body: QuestionChange, authorization: Authorization = None
+) -> None:
+    """The candidate now hears this question; attempt > 0: once more."""
+    context = context_of(request)
+    info = await context.registry.authorize(session_id, authorization)
+    if body.question_id not in {question.id for question in info.questions}:
+        raise ApiError(
+            HTTPStatus.NOT_FOUND,
+            "This session has no such question.",
+            "Use an id of the session's questions.",
+        )
+    started = QuestionStarted(question_id=body.question_id, attempt=body.attempt)
+    await context.registry.say(session_id, SessionEvent(question_started=started))
+    live = await context.sessions.open(info)
+    live.current_question = body.question_id
+    live.tell({"type": "question", "question_id": body.question_id, "attempt": body.attempt})
+
+
+@router.post("/sessions/{session_id}/pause", status_code=HTTPStatus.NO_CONTENT)
+async def pause(request: Request, session_id: str, authorization: Authorization = None) -> None:
+    await _event(request, session_id, authorization, SessionEvent(paused=SessionPaused()))
+
+
+@router.post("/sessions/{session_id}/resume", status_code=HTTPStatus.NO_CONTENT)
+async def resume(request: Request, session_id: str, authorization: Authorization = None) -> None:
+    await _event(request, session_id, authorization, SessionEvent(resumed=SessionResumed()))
+
+
+@router.post("/sessions/{session_id}/end", status_code=HTTPStatus.NO_CONTENT)
+async def end_session(
+    request: Request,
+    session_id: str,
+    body: EndRequest | None = None,
+    authorization: Authorization = None,
+) -> None:
+    """Ends the session; its report follows within seconds. A second call changes nothing."""
+    context = context_of(request)
+    info = await context.registry.authorize(session_id, authorization, live=False)
+    if not info.ended:
+        await context.sessions.end(session_id, (body or EndRequest()).reason)
+
+
+@router.post("/sessions/{session_id}/hints/{hint_id}/shown", status_code=HTTPStatus.NO_CONTENT)
+async def hint_shown(
+    request: Request,
+    session_id: str,
+    hint_id: str,
+    body: HintShownRequest,
+    authorization: Authorization = None,
+) -> None:
+    """How long a hint took from its arrival to the screen."""
+    shown = HintShown(hint_id=hint_id[:64], latency_ms=body.latency_ms)
+    await _event(request, session_id, authorization, SessionEvent(hint_shown=shown))
+
+
+@router.get("/sessions/{session_id}/events", response_class=EventSourceResponse)
+async def events(
+    request: Request, session_id: str, authorization: Authorization = None
+) -> EventSourceResponse:
+    """Server-sent events: hints, captions, questions, the session's state."""
+    context = context_of(request)
+    info = await context.registry.authorize(session_id, authorization)
+    live = await context.sessions.open(info)
+    listener = live.subscribe()
+
+    async def messages() -> AsyncIterator[dict[str, str]]:
+        try:
+            while True:
+                message = await listener.get()
+                yield {"event": message["type"], "data": json.dumps(message)}
+                if message["type"] == "state" and message["state"] == "closed":
+                    return
+        finally:
+            live.unsubscribe(listener)
+
+    return EventSourceResponse(messages(), ping=SSE_PING_S)
+
+
+# --- reports, by the aggregator's gRPC
+
+
+def _failed(error: grpc.aio.AioRpcError) -> ApiError:
+    """What the query plane's failure means to a browser."""
+    if error.code() == grpc.StatusCode.NOT_FOUND:
+        return ApiError(
+            HTTPStatus.NOT_FOUND,
+            "There is no report of this session.",
+            "It may have been erased.",
+        )
+    return ApiError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Reports can't be reached just now.",
+        "Try again in a moment: nothing is lost.",
+        {"Retry-After": str(REPORT_RETRY_S)},
+    )
+
+
+@router.get("/sessions/{session_id}/report")
+async def report(
+    request: Request,
+    session_id: str,
+    format: str = "json",
+    authorization: Authorization = None,
+) -> Response:
+    """The report as JSON or, with ?format=html, as a page that stands alone.
+
+    202 with Retry-After while it is being written; 409 while the session goes on.
+    """
+    context = context_of(request)
+    info = await context.registry.authorize(session_id, authorization, live=False)
+    if not info.ended:
+        raise ApiError(
+            HTTPStatus.CONFLICT,
+            "The session has not ended.",
+            "End it first with POST /api/sessions/{id}/end.",
+        )
+    try:
+        got = await context.reports.GetReport(GetReportRequest(session_id=session_id))
+    except grpc.aio.AioRpcError as error:
+        if error.code() in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND):
+            return JSONResponse(
+                {"state": "writing"},
+                HTTPStatus.ACCEPTED,
+                {"Retry-After": str(REPORT_RETRY_S)},
+            )
+        raise _failed(error) from error
+    if format == "html":
+        # It carries its own styles and no script that this origin would have to trust.
+        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        return Response(got.html, media_type="text/html", headers=headers)
+    return Response(got.json, media_type="application/json")
+
+
+@router.delete("/sessions/{session_id}", status_code=HTTPStatus.NO_CONTENT)
+async def erase_session(
+    request: Request, session_id: str, authorization: Authorization = None
+) -> None:
+    """Removes the session, its signals and its report from every store."""
+    context = context_of(request)
+    await context.registry.authorize(session_id, authorization, live=False)
+    await context.sessions.forget(session_id)
+    await _erase(context, EraseRequest(session_id=session_id))
+    await context.bus.purge(session_id)
+
+
+async def _erase(context: Context, erase: EraseRequest) -> int:
+    try:
+        erased = await context.reports.Erase(erase)
+    except grpc.aio.AioRpcError as error:
+        raise _failed(error) from error
+    return erased.sessions
+
+
+async def _summaries(context: Context, candidate_id: str) -> list[ReportSummary]:
+    try:
+        listed = await context.reports.ListReports(ListReportsRequest(candidate_id=candidate_id))
+    except grpc.aio.AioRpcError as error:
+        raise _failed(error) from error
+    return list(listed.reports)
+
+
+@router.get("/candidates/me/reports")
+async def own_reports(
+    request: Request, authorization: Authorization = None
+) -> list[dict[str, Any]]:
+    """Summaries of all practices of the candidate, oldest first."""
+    context = context_of(request)
+    summaries = await _summaries(context, _candidate(authorization))
+    return [MessageToDict(summary, preserving_proto_field_name=True) for summary in summaries]
+
+
+@router.get("/candidates/me/export")
+async def export(request: Request, authorization: Authorization = None) -> Response:
+    """Everything that is kept of the candidate: each report in full, transcript included."""
+    context = context_of(request)
+    candidate_id = _candidate(authorization)
+    reports = []
+    for summary in await _summaries(context, candidate_id):
+        try:
+            got = await context.reports.GetReport(GetReportRequest(session_id=summary.session_id))
+        except grpc.aio.AioRpcError as error:
+            raise _failed(error) from error
+        reports.append(json.loads(got.json))
+    headers = {"Content-Disposition": 'attachment; filename="greenroom-export.json"'}
+    return JSONResponse({"candidate_id": candidate_id, "reports": reports}, headers=headers)
+
+
+@router.delete("/candidates/me")
+async def erase_candidate(request: Request, authorization: Authorization = None) -> dict[str, int]:
+    """Erases all that is kept of the candidate; says how many practices that were."""
+    context = context_of(request)
+    candidate_id = _candidate(authorization)
+    for session_id in await context.registry.sessions_of(candidate_id):
+        await context.sessions.forget(session_id)
+        await context.bus.purge(session_id)
+    return {"sessions": await _erase(context, EraseRequest(candidate_id=candidate_id))}

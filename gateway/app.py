@@ -1,0 +1,136 @@
+"""The gateway's application: routes, the page, health, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from importlib import resources
+from pathlib import Path
+
+import grpc
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from greenroom.v1.report_pb2_grpc import ReportServiceStub
+from greenroom.v1.session_pb2_grpc import add_SessionServiceServicer_to_server
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.middleware.base import RequestResponseEndpoint
+
+from gateway import api, errors, whip
+from gateway.context import Context
+from gateway.limits import BodyLimit
+from gateway.registry import Registry
+from gateway.rpc import SessionRpc
+from gateway.sessions import Sessions
+from gateway.settings import GatewaySettings
+from services.runtime import process
+from services.runtime.health import serve_grpc
+
+WEB = Path(__file__).parent / "web"
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=()",
+}
+
+
+def create_app(settings: GatewaySettings) -> FastAPI:
+    """The ASGI application; connects to NATS and the aggregator when it starts."""
+    app = FastAPI(
+        title="Greenroom",
+        version="1",
+        description="Practise an interview: sessions, WHIP, hints and reports.",
+        lifespan=_lifespan(settings),
+    )
+    errors.install(app)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.include_router(api.router)
+    app.include_router(whip.router)
+    _add_operations(app)
+    _add_page(app)
+    return app
+
+
+def _lifespan(
+    settings: GatewaySettings,
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with (
+            await process.connect(settings, "gateway") as bus,
+            grpc.aio.insecure_channel(settings.reports_address) as channel,
+        ):
+            registry = Registry(bus, settings.session_minutes)
+            sessions = Sessions(bus, registry, settings)
+            rpc = SessionRpc(bus, registry, sessions)
+            app.state.context = Context(
+                settings,
+                bus,
+                registry,
+                sessions,
+                ReportServiceStub(channel),
+            )
+            async with serve_grpc(
+                settings, lambda server: add_SessionServiceServicer_to_server(rpc, server)
+            ) as server:
+                await server.set_serving(True)
+                tasks = [
+                    asyncio.create_task(sessions.watch()),
+                    asyncio.create_task(process.watch_loop_lag()),
+                ]
+                try:
+                    yield
+                finally:
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
+                    await sessions.close()
+
+    return lifespan
+
+
+def _add_operations(app: FastAPI) -> None:
+    @app.get("/healthz", response_class=PlainTextResponse, tags=["operations"])
+    async def healthz() -> str:
+        """The process answers."""
+        return "ok\n"
+
+    @app.get("/readyz", response_class=PlainTextResponse, tags=["operations"])
+    async def readyz(request: Request) -> PlainTextResponse:
+        """The process can serve: it is connected to NATS."""
+        context: Context = request.app.state.context
+        if context.bus.connected:
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse("not connected to NATS\n", HTTPStatus.SERVICE_UNAVAILABLE)
+
+    @app.get("/metrics", tags=["operations"])
+    async def metrics() -> Response:
+        """Prometheus."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_page(app: FastAPI) -> None:
+    @app.middleware("http")
+    async def security_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        response = await call_next(request)
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    plotly = Path(str(resources.files("plotly"))) / "package_data" / "plotly.min.js"
+
+    @app.get("/vendor/plotly.min.js", include_in_schema=False)
+    async def plotly_js() -> FileResponse:
+        """Out of the installed package: nothing is loaded from another host."""
+        return FileResponse(plotly, media_type="text/javascript")
+
+    app.mount("/", StaticFiles(directory=WEB, html=True), name="web")

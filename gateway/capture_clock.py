@@ -1,0 +1,96 @@
+"""From RTP timestamps to the gateway's wall clock.
+
+RTCP sender reports (RFC 3550, 6.4.1) pair a stream's RTP timestamp with the sender's
+NTP clock. Where that clock agrees with ours (same machine, or both kept by NTP) it is
+believed, and capture to publish is measured in full. Otherwise the smallest delay seen
+stands for a clock offset: what is then missing is the unknowable one-way delay. Until
+the first report the arrival times themselves are used in the same way.
+"""
+
+from __future__ import annotations
+
+from services.runtime.media import MICROSECONDS
+
+RTP_MODULUS = 1 << 32
+NTP_TO_UNIX_S = 2_208_988_800
+"""Seconds between the NTP era (1900) and the Unix era (1970)."""
+
+PLAUSIBLE_DELAY_US = 250_000
+"""A report that comes in 0..250 ms after it says it was made: the clocks agree."""
+
+WINDOW_US = 15 * MICROSECONDS
+"""Smallest delays are forgotten after one to two windows, so that drift can't add up."""
+
+
+class SmallestDelay:
+    """The least of the last one to two windows' values."""
+
+    def __init__(self) -> None:
+        self._current: int | None = None
+        self._previous: int | None = None
+        self._since = 0
+
+    def add(self, delay_us: int, now_us: int) -> int:
+        if self._current is None or now_us - self._since > WINDOW_US:
+            self._previous, self._current, self._since = self._current, delay_us, now_us
+        self._current = min(self._current, delay_us)
+        return self._current if self._previous is None else min(self._current, self._previous)
+
+
+class SenderClock:
+    """The sender's wall clock against ours, shared by the streams of one connection."""
+
+    def __init__(self) -> None:
+        self._smallest = SmallestDelay()
+        self.offset_us: int | None = None
+        """Added to the sender's time it gives ours; None before the first report."""
+
+    def report(self, sender_us: int, arrival_us: int) -> None:
+        delay = arrival_us - sender_us
+        smallest = self._smallest.add(delay, arrival_us)
+        self.offset_us = 0 if 0 <= smallest <= PLAUSIBLE_DELAY_US else smallest
+
+
+class CaptureClock:
+    """One stream's RTP timestamps as Unix microseconds, never going backwards."""
+
+    def __init__(self, rate: int, sender: SenderClock) -> None:
+        self._rate = rate
+        self._sender = sender
+        self._last_rtp: int | None = None
+        self._unwrapped = 0
+        self._smallest = SmallestDelay()
+        self._report: tuple[int, int] | None = None
+        self._last_us = 0
+
+    def report(self, rtp_timestamp: int, ntp_timestamp: int, arrival_us: int) -> None:
+        """A sender report: NTP as 32.32 fixed point (RFC 5905)."""
+        seconds, fraction = ntp_timestamp >> 32, ntp_timestamp & (RTP_MODULUS - 1)
+        sender_us = (seconds - NTP_TO_UNIX_S) * MICROSECONDS + (fraction * MICROSECONDS >> 32)
+        self._sender.report(sender_us, arrival_us)
+        if self._last_rtp is not None:
+            self._report = (self._unwrapped + self._since_last(rtp_timestamp), sender_us)
+
+    def capture_us(self, rtp_timestamp: int, arrival_us: int) -> int:
+        """When the sample with this RTP timestamp was captured."""
+        if self._last_rtp is not None:
+            self._unwrapped += self._since_last(rtp_timestamp)
+        self._last_rtp = rtp_timestamp
+        media_us = self._unwrapped * MICROSECONDS // self._rate
+        smallest = self._smallest.add(arrival_us - media_us, arrival_us)
+        if self._report is not None and self._sender.offset_us is not None:
+            units, sender_us = self._report
+            captured = sender_us + (self._unwrapped - units) * MICROSECONDS // self._rate
+            captured += self._sender.offset_us
+        else:
+            captured = media_us + smallest
+        # What has arrived was captured before, whatever the reports say.
+        captured = min(captured, arrival_us)
+        self._last_us = max(captured, self._last_us)
+        return self._last_us
+
+    def _since_last(self, rtp_timestamp: int) -> int:
+        """Signed distance on the 32-bit circle."""
+        assert self._last_rtp is not None
+        half = RTP_MODULUS // 2
+        return (rtp_timestamp - self._last_rtp + half) % RTP_MODULUS - half

@@ -1,0 +1,31 @@
+"""What the routes work with, made once at start-up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+
+from gateway.registry import Registry
+from gateway.sessions import Sessions
+from gateway.settings import GatewaySettings
+from services.runtime.bus import Bus
+
+if TYPE_CHECKING:
+    # At run time one class serves both kinds of channel.
+    from greenroom.v1.report_pb2_grpc import ReportServiceAsyncStub as Reports
+
+
+@dataclass(frozen=True)
+class Context:
+    settings: GatewaySettings
+    bus: Bus
+    registry: Registry
+    sessions: Sessions
+    reports: Reports
+
+
+def context_of(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context

@@ -1,0 +1,68 @@
+"""Errors that say what is wrong and what to do, the same for every route."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+
+class ApiError(Exception):
+    """Becomes a JSON answer ``{error, what_to_do}``."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        error: str,
+        what_to_do: str,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.what_to_do = what_to_do
+        self.headers = headers
+
+
+def answer(
+    status: int, error: str, what_to_do: str, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    return JSONResponse({"error": error, "what_to_do": what_to_do}, status, headers)
+
+
+async def _on_api_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ApiError)
+    return answer(error.status, error.error, error.what_to_do, error.headers)
+
+
+async def _on_http_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return answer(
+        error.status_code,
+        str(error.detail),
+        "See /docs for what this server takes.",
+        dict(error.headers or {}),
+    )
+
+
+async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    # The input itself stays out of the answer: it may be a resume.
+    problems = [
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        for problem in error.errors()
+    ]
+    return answer(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "; ".join(problems),
+        "Correct the named fields and send again.",
+    )
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(ApiError, _on_api_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)

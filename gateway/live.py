@@ -1,0 +1,275 @@
+"""A session while it is at this gateway: its connection, its counts, who listens to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+from greenroom.v1.common_pb2 import Header, Kind
+from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
+from greenroom.v1.session_pb2 import (
+    Hint,
+    MediaConnected,
+    MediaDisconnected,
+    SessionEvent,
+    SessionInfo,
+)
+from greenroom.v1.signals_pb2 import Accounting, Signal, Trace
+from nats.aio.subscription import Subscription
+
+from gateway.peer import MediaSink, Peer
+from gateway.registry import Registry
+from gateway.settings import GatewaySettings
+from services.runtime.bus import Bus, SessionMessage, now_us
+from services.runtime.ledger import Ledger
+
+log = structlog.get_logger(__name__)
+
+ACCOUNTING_S = 1.0
+HINT_MAX_AGE_US = 3_000_000
+"""A hint that comes later (after a takeover) is of no use to somebody who speaks."""
+
+MAX_SENDING = 64
+"""Media messages on their way to NATS: more wait only when the server stands still."""
+
+LISTENER_LIMIT = 64
+"""Messages that may wait for one reader of server-sent events; a slower one loses the oldest."""
+
+
+class Listener:
+    """One reader of a session's server-sent events: a bounded mailbox."""
+
+    def __init__(self) -> None:
+        self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue(LISTENER_LIMIT)
+
+    def put(self, message: dict[str, Any]) -> None:
+        if self._messages.full():
+            self._messages.get_nowait()
+        self._messages.put_nowait(message)
+
+    async def get(self) -> dict[str, Any]:
+        return await self._messages.get()
+
+
+class LiveSession:
+    """One session at this gateway, over all its connections."""
+
+    def __init__(
+        self,
+        info: SessionInfo,
+        bus: Bus,
+        registry: Registry,
+        settings: GatewaySettings,
+        executor: ThreadPoolExecutor,
+    ) -> None:
+        self.info = info
+        self.id = info.session_id
+        self.peer: Peer | None = None
+        self.peer_id = ""
+        self.connected = False
+        self.current_question: str | None = None
+        self.last_seen_us = now_us()
+        self.ever_connected = False
+        self._bus = bus
+        self._registry = registry
+        self._settings = settings
+        self._executor = executor
+        self._video = Ledger("gateway_video")
+        self._audio = Ledger("gateway_audio")
+        self._last_peer: Peer | None = None
+        self._connections = 0
+        self._accounts = {Kind.KIND_GATEWAY_VIDEO: 0, Kind.KIND_GATEWAY_AUDIO: 0}
+        self._lease = now_us()
+        self._listeners: set[Listener] = set()
+        self._subscriptions: list[Subscription] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lock = asyncio.Lock()
+
+    # --- the connection
+
+    async def open(self) -> None:
+        """Begin to account for media and to pass on what is said of the session."""
+        for subject in (f"hints.{self.id}", f"signals.{self.id}.voice"):
+            self._subscriptions.append(await self._bus.listen(subject, self._pass_on))
+        self._start(self._account())
+
+    async def connect(self, offer: str) -> tuple[str, str]:
+        """Answer a WHIP offer; an earlier connection of the session is replaced.
+
+        Returns (the connection's id, SDP answer). Raises ApiError.
+        """
+        async with self._lock:
+            peer = Peer(
+                self.id,
+                self._settings,
+                self._executor,
+                MediaSink(self._publish_video, self._publish_audio, self._video, self._audio),
+                lambda state: self._on_state(peer, state),
+            )
+            answer = await peer.answer(offer)
+            await self._close_peer("replaced")
+            self._connections += 1
+            self.peer, self.peer_id = peer, str(self._connections)
+            if self._last_peer:
+                peer.follow(self._last_peer)
+            return self.peer_id, answer
+
+    async def disconnect(self, reason: str) -> None:
+        async with self._lock:
+            await self._close_peer(reason)
+
+    async def _close_peer(self, reason: str) -> None:
+        peer, self.peer = self.peer, None
+        if peer is None:
+            return
+        await peer.close()
+        self._last_peer = peer
+        if self.connected:
+            self.connected = False
+            disconnected = MediaDisconnected(reason=reason, connection=self._connections)
+            await self._say(SessionEvent(media_disconnected=disconnected))
+        self.last_seen_us = now_us()
+
+    def _on_state(self, peer: Peer, state: str) -> None:
+        if peer is not self.peer:
+            return
+        if state == "connected" and not self.connected:
+            self.connected = self.ever_connected = True
+            event = MediaConnected(
+                video="video" in peer.kinds,
+                audio="audio" in peer.kinds,
+                connection=self._connections,
+            )
+            self._start(self._say(SessionEvent(media_connected=event)))
+        elif state in ("failed", "closed"):
+            self._start(self.disconnect(state))
+
+    async def _say(self, event: SessionEvent) -> None:
+        await self._registry.say(self.id, event)
+
+    # --- media out
+
+    def _publish_video(self, frame: VideoFrame) -> None:
+        if len(self._tasks) < MAX_SENDING:
+            self._start(self._send_video(frame))
+        else:
+            self._video.drop("bus_slow")
+
+    async def _send_video(self, frame: VideoFrame) -> None:
+        frame.publish_time_us = now_us()
+        if await self._bus.publish_video(frame):
+            self._video.processed()
+        else:
+            self._video.drop("bus_away")
+
+    def _publish_audio(self, chunk: AudioChunk) -> None:
+        if len(self._tasks) < MAX_SENDING:
+            self._start(self._send_audio(chunk))
+
+    async def _send_audio(self, chunk: AudioChunk) -> None:
+        chunk.publish_time_us = now_us()
+        await self._bus.publish_audio(chunk)
+
+    async def _account(self) -> None:
+        while True:
+            await asyncio.sleep(ACCOUNTING_S)
+            await self._publish_accounting(final=False)
+
+    async def _publish_accounting(self, *, final: bool) -> None:
+        for kind, ledger in (
+            (Kind.KIND_GATEWAY_VIDEO, self._video),
+            (Kind.KIND_GATEWAY_AUDIO, self._audio),
+        ):
+            now = now_us()
+            accounting: Accounting = ledger.accounting()
+            accounting.final = final
+            accounting.lease = self._lease
+            sequence = self._accounts[kind]
+            self._accounts[kind] += 1
+            await self._bus.publish_signal(
+                Signal(
+                    header=Header(session_id=self.id, sequence=sequence, capture_time_us=now),
+                    kind=kind,
+                    start_us=now,
+                    end_us=now,
+                    confidence=1.0,
+                    trace=Trace(emitted_us=now, worker="gateway"),
+                    accounting=accounting,
+                )
+            )
+
+    # --- to the page
+
+    def subscribe(self) -> Listener:
+        listener = Listener()
+        self._listeners.add(listener)
+        return listener
+
+    def unsubscribe(self, listener: Listener) -> None:
+        self._listeners.discard(listener)
+
+    async def _pass_on(self, message: SessionMessage) -> None:
+        if isinstance(message, Hint):
+            if now_us() - message.header.capture_time_us > HINT_MAX_AGE_US:
+                log.info("late hint not shown", session=self.id)
+                return
+            self.tell(hint_message(message), channel=True)
+        elif isinstance(message, Signal) and message.HasField("transcript"):
+            transcript = message.transcript
+            self.tell(
+                {
+                    "type": "caption",
+                    "utterance": transcript.utterance,
+                    "final": transcript.final,
+                    "text": transcript.text,
+                }
+            )
+
+    def tell(self, message: dict[str, Any], *, channel: bool = False) -> None:
+        """To every listener, and on the data channel if asked."""
+        if channel and self.peer:
+            self.peer.send(json.dumps(message))
+        for listener in self._listeners:
+            listener.put(message)
+
+    # --- the end
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self, reason: str) -> None:
+        """Let go of everything here. The session itself may go on elsewhere."""
+        await self.disconnect(reason)
+        for subscription in self._subscriptions:
+            with contextlib.suppress(Exception):  # the bus may be gone already
+                await subscription.unsubscribe()
+        self._subscriptions.clear()
+        current = asyncio.current_task()
+        tasks = [task for task in self._tasks if task is not current]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(Exception):  # best effort when the bus is away
+            await self._publish_accounting(final=True)
+        self.tell({"type": "state", "state": "closed", "reason": reason})
+
+
+def hint_message(hint: Hint) -> dict[str, Any]:
+    """A hint as the page gets it, well under the data channel's limit."""
+    return {
+        "type": "hint",
+        "id": hint.hint_id,
+        "trigger": hint.trigger,
+        "text": hint.text,
+        "icon": hint.icon,
+        "positive": hint.positive,
+        "show_ms": hint.show_ms,
+        "capture_us": hint.header.capture_time_us,
+        "decided_us": hint.decided_us,
+    }
