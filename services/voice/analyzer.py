@@ -10,6 +10,7 @@ from services.runtime.analyzer import STATE_WINDOW_US, Observation
 from services.runtime.media import MICROSECONDS, SAMPLE_RATE, Pcm
 from services.voice import loudness, transcriber
 from services.voice.clock import StreamClock
+from services.voice.highpass import HighPass
 from services.voice.loudness import LevelMeter
 from services.voice.pauses import Pauses, Stretch
 from services.voice.pitch import PitchTracker
@@ -37,6 +38,7 @@ class VoiceAnalyzer:
         transcriber.load()
         transcription: Transcription = background() if live else Inline()
         self._clock = StreamClock()
+        self._highpass = HighPass()
         self._activity = VoiceActivity()
         self._pauses = Pauses()
         self._utterances = Utterances(self._clock)
@@ -68,6 +70,7 @@ class VoiceAnalyzer:
         """``samples`` were laid as the last ones by the clock."""
         found: list[Observation] = []
         lost = concealed * 2 > len(samples)
+        raw, samples = samples, self._highpass.push(samples)
         frames = self._activity.push(samples)
         if frames:
             self._speech = any(frame.speech for frame in frames)
@@ -75,14 +78,14 @@ class VoiceAnalyzer:
             found += [self._stretch(stretch) for stretch in self._pauses.push(frame)]
         if not lost:
             end = self._clock.samples
-            for warning in self._level.push(samples, speech=self._speech):
+            for warning in self._level.push(raw, samples, speech=self._speech):
                 event = VoiceEvent(
                     type=VoiceEvent.LEVEL, detail=warning.detail, level_dbfs=warning.level_dbfs
                 )
                 start = max(end - loudness.SPEECH_CHUNKS * len(samples), 0)
                 found.append(self._observation(event, start, end, 1.0))
         found += self._window.push(
-            samples, frames, concealed if received else None, self._level.noise_dbfs
+            raw, samples, frames, concealed if received else None, self._level.noise_dbfs
         )
         for utterance in self._utterances.push(samples, frames, concealed=lost):
             found += self._text.take(utterance)
@@ -111,6 +114,7 @@ class _Window:
 
     def _begin(self) -> None:
         self._sound = np.zeros(0, np.int16)
+        self._dead = True
         self._received = 0
         self._concealed = 0
         self._speech = 0
@@ -118,6 +122,7 @@ class _Window:
 
     def push(
         self,
+        raw: npt.NDArray[np.int16],
         samples: npt.NDArray[np.int16],
         frames: list[VadFrame],
         concealed: int | None,
@@ -130,7 +135,8 @@ class _Window:
         found: list[Observation] = []
         while len(samples):
             part = samples[: WINDOW - len(self._sound)]
-            samples = samples[len(part) :]
+            self._dead &= loudness.is_dead(raw[: len(part)])
+            samples, raw = samples[len(part) :], raw[len(part) :]
             self._sound = np.concatenate([self._sound, part])
             if concealed is not None:
                 self._received += len(part)
@@ -150,7 +156,7 @@ class _Window:
         pitch = self._pitch.window(signal, run=run)
         self._was_speech = speech > 0
         self._start += len(sound)
-        received, concealed = self._received, self._concealed
+        received, concealed, dead = self._received, self._concealed, self._dead
         self._begin()
         if not received:
             return []
@@ -162,7 +168,7 @@ class _Window:
             voiced=pitch.voiced_share if len(pitch.hz) else None,
             loudness_dbfs=loudness.dbfs(loudness.rms(sound)),
             concealed=lost,
-            digital_silence=loudness.is_dead(sound),
+            digital_silence=dead,
             noise_dbfs=self._noise,
         )
         times = self._clock.time_us(start), self._clock.time_us(start + len(sound))

@@ -83,16 +83,19 @@ class LevelMeter:
         self._clipped: deque[bool] = deque(maxlen=SPEECH_CHUNKS)
         self._since: dict[str, int] = {}
 
-    def push(self, samples: npt.NDArray[np.int16], *, speech: bool) -> list[Warning]:
-        """Take a chunk that was heard (not concealed); returns what should be told now."""
-        if is_dead(samples):
+    def push(
+        self, raw: npt.NDArray[np.int16], samples: npt.NDArray[np.int16], *, speech: bool
+    ) -> list[Warning]:
+        """Take a chunk that was heard (not concealed), as it came and without rumble;
+        returns what should be told now."""
+        if is_dead(raw):
             return []
         level = dbfs(rms(samples))
         if not speech:
             self._noise.append(level)
             return []
         self._speech.append(level)
-        self._clipped.append(is_clipped(samples))
+        self._clipped.append(is_clipped(raw))
         self._since = {detail: chunks + 1 for detail, chunks in self._since.items()}
         return [warning for warning in self._judge() if self._due(warning.detail)]
 
