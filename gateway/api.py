@@ -44,8 +44,8 @@ from gateway.schemas import (
     SessionRequest,
     SessionState,
 )
-from services.runtime import questions
 from services.runtime.media import MICROSECONDS
+from services.runtime.questions import ResumeError, choose
 
 router = APIRouter(
     prefix="/api",
@@ -104,8 +104,8 @@ def _questions(body: SessionRequest) -> list[Question]:
             for own in body.questions
         ]
     try:
-        return questions.choose(body.resume, body.job, body.role, body.question_count)
-    except questions.ResumeError as error:
+        return choose(body.resume, body.job, body.role, body.question_count)
+    except ResumeError as error:
         raise ApiError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             str(error),

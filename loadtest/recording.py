@@ -1,0 +1,191 @@
+"""Any recording as packets that a WebRTC client can send, encoded once and kept.
+
+The encoded copy is a WebM file (VP8, Opus) in a cache, named by the recording's
+content and the encoding; replaying it costs no encoding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+LONGEST_SIDE = 640
+"""As a camera at VGA: what the page asks for."""
+
+FPS = 30
+VIDEO_BITRATE = 1_500_000
+KEY_INTERVAL = 60
+"""Frames between key frames: two seconds, so that a late joiner sees something soon."""
+
+OPUS_RATE = 48_000
+OPUS_SAMPLES = 960
+"""20 ms, what browsers send."""
+
+ENCODING = "vp8-640-30-1500k-opus-20ms-v1"
+"""Part of the cache's key: change it when the encoding changes."""
+
+
+class RecordingError(ValueError):
+    """The file can't be replayed; the message says why."""
+
+
+@dataclass(frozen=True)
+class EncodedPacket:
+    data: bytes
+    time_s: float
+    """From the recording's start."""
+    key: bool
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording ready to be sent."""
+
+    name: str
+    duration_s: float
+    video: list[EncodedPacket]
+    audio: list[EncodedPacket]
+
+
+def default_cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "greenroom" / "recordings"
+
+
+def load(path: Path, cache: Path | None = None) -> Recording:
+    """Encode (once) and read a recording.
+
+    Raises RecordingError for a file that FFmpeg can't read or that holds no media.
+    """
+    if not path.is_file():
+        raise RecordingError(f"{path}: there is no such file")
+    folder = cache or default_cache()
+    folder.mkdir(parents=True, exist_ok=True)
+    with path.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()[:24]
+    encoded = folder / f"{digest}-{ENCODING}.webm"
+    if not encoded.exists():
+        _encode(path, encoded)
+    return _read(path.name, encoded)
+
+
+def _encode(path: Path, target: Path) -> None:
+    """By way of a temporary file: a cache entry is whole or not there."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as directory:
+        part = Path(directory) / "part.webm"
+        try:
+            with av.open(str(path)) as source, av.open(str(part), "w") as sink:
+                _transcode(path, source, sink)
+        except av.FFmpegError as error:
+            raise RecordingError(f"{path}: can't be read as video or sound ({error})") from error
+        shutil.move(part, target)
+
+
+def _transcode(
+    path: Path, source: av.container.InputContainer, sink: av.container.OutputContainer
+) -> None:
+    # All streams before the first packet: the header names them.
+    video = _add_video(source, sink) if source.streams.video else None
+    audio = _add_audio(sink) if source.streams.audio else None
+    if video is None and audio is None:
+        raise RecordingError(f"{path}: holds neither video nor sound")
+    if video is not None:
+        _encode_video(source, sink, video)
+        source.seek(0)
+    if audio is not None:
+        _encode_audio(source, sink, audio)
+
+
+def _add_video(
+    source: av.container.InputContainer, sink: av.container.OutputContainer
+) -> av.VideoStream:
+    first = next(source.decode(video=0), None)
+    source.seek(0)
+    if first is None:
+        raise RecordingError("the video stream holds no picture")
+    width, height = first.width, first.height
+    if round(first.rotation / 90) % 2:
+        width, height = height, width
+    scale = min(1.0, LONGEST_SIDE / max(width, height))
+    stream = sink.add_stream("libvpx", rate=FPS)
+    stream.width, stream.height = round(width * scale / 2) * 2, round(height * scale / 2) * 2
+    stream.pix_fmt = "yuv420p"
+    stream.bit_rate = VIDEO_BITRATE
+    stream.gop_size = KEY_INTERVAL
+    stream.options = {"deadline": "realtime", "cpu-used": "6", "lag-in-frames": "0"}
+    return stream
+
+
+def _encode_video(
+    source: av.container.InputContainer,
+    sink: av.container.OutputContainer,
+    stream: av.VideoStream,
+) -> None:
+    """VP8 at FPS: frames are repeated or left out so that the picture's pace stays."""
+    sent = 0
+    start: float | None = None
+    for frame in source.decode(video=0):
+        time_s = frame.time or 0.0
+        start = time_s if start is None else start
+        picture = _upright(frame).reformat(stream.width, stream.height, "yuv420p")
+        due = round((time_s - start) * FPS) + 1
+        while sent < due:
+            picture.pts, picture.time_base = sent, Fraction(1, FPS)
+            sink.mux(stream.encode(picture))
+            sent += 1
+    sink.mux(stream.encode(None))
+
+
+def _upright(frame: av.VideoFrame) -> av.VideoFrame:
+    """A phone's picture as it was held (display matrix, degrees counter-clockwise)."""
+    turns = round(frame.rotation / 90) % 4
+    if turns == 0:
+        return frame
+    image = np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns), np.uint8)
+    return av.VideoFrame.from_ndarray(image, "rgb24")
+
+
+def _add_audio(sink: av.container.OutputContainer) -> av.AudioStream:
+    stream = sink.add_stream("libopus", rate=OPUS_RATE, layout="mono")
+    stream.bit_rate = 32_000
+    stream.options = {"application": "voip", "frame_duration": "20", "fec": "1", "packet_loss": "5"}
+    return stream
+
+
+def _encode_audio(
+    source: av.container.InputContainer,
+    sink: av.container.OutputContainer,
+    stream: av.AudioStream,
+) -> None:
+    resampler = av.AudioResampler("s16", "mono", OPUS_RATE, OPUS_SAMPLES)
+    pts = 0
+    for frame in [*source.decode(audio=0), None]:
+        for piece in resampler.resample(frame):
+            piece.pts, piece.time_base = pts, Fraction(1, OPUS_RATE)
+            pts += piece.samples
+            sink.mux(stream.encode(piece))
+    sink.mux(stream.encode(None))
+
+
+def _read(name: str, path: Path) -> Recording:
+    video: list[EncodedPacket] = []
+    audio: list[EncodedPacket] = []
+    with av.open(str(path)) as container:
+        for packet in container.demux():
+            if packet.pts is None or packet.time_base is None:
+                continue
+            into = video if packet.stream.type == "video" else audio
+            time_s = max(0.0, float(packet.pts * packet.time_base))
+            into.append(EncodedPacket(bytes(packet), time_s, packet.is_keyframe))
+    ends = [packets[-1].time_s for packets in (video, audio) if packets]
+    if not ends:
+        raise RecordingError(f"{name}: holds no media that could be sent")
+    return Recording(name, max(ends) + 1 / FPS, video, audio)

@@ -1,0 +1,81 @@
+"""Tracks that send already encoded packets, paced by their own clock.
+
+aiortc's MediaPlayer rewinds without rebasing timestamps; here each loop goes on where
+the last one ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from fractions import Fraction
+from typing import Any
+
+import av
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
+
+from loadtest.recording import EncodedPacket, Recording
+
+CLOCK_RATES = {"video": 90_000, "audio": 48_000}
+"""RTP clock rates of VP8 (RFC 7741) and Opus (RFC 7587)."""
+
+
+class Pacer:
+    """One clock for the tracks of a client, so that sound and picture stay together."""
+
+    def __init__(self) -> None:
+        self._start: float | None = None
+
+    def start(self) -> float:
+        loop = asyncio.get_running_loop()
+        if self._start is None:
+            self._start = loop.time()
+        return self._start
+
+    async def until(self, media_s: float) -> None:
+        delay = self.start() + media_s - asyncio.get_running_loop().time()
+        if delay > 0:
+            await asyncio.sleep(delay)
+
+
+class PacketTrack(MediaStreamTrack):
+    """One kind of a recording's packets; ends after `duration_s` of media, looping as needed."""
+
+    def __init__(
+        self, kind: str, recording: Recording, pacer: Pacer, duration_s: float | None
+    ) -> None:
+        super().__init__()
+        self.kind = kind
+        self._packets = recording.video if kind == "video" else recording.audio
+        self._length_s = recording.duration_s
+        self._duration_s = recording.duration_s if duration_s is None else duration_s
+        self._pacer = pacer
+        self._next = 0
+        self._loops = 0
+        self.sent = 0
+        self.done = asyncio.Event()
+
+    async def recv(self) -> av.Packet[Any]:
+        if self.readyState != "live":
+            raise MediaStreamError
+        packet, media_s = self._take()
+        if media_s > self._duration_s:
+            self.stop()
+            self.done.set()
+            raise MediaStreamError
+        await self._pacer.until(media_s)
+        made = av.Packet(packet.data)
+        rate = CLOCK_RATES[self.kind]
+        made.pts = made.dts = round(media_s * rate)
+        made.time_base = Fraction(1, rate)
+        made.is_keyframe = packet.key
+        self.sent += 1
+        return made
+
+    def _take(self) -> tuple[EncodedPacket, float]:
+        if self._next == len(self._packets):
+            self._next = 0
+            self._loops += 1
+        packet = self._packets[self._next]
+        self._next += 1
+        return packet, self._loops * self._length_s + packet.time_s
