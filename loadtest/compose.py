@@ -61,16 +61,17 @@ def _compose(speech: Path, target: Path) -> None:
         video.bit_rate = 4_000_000
         sound = sink.add_stream("pcm_s16le", rate=OPUS_RATE, layout="mono")
         resampler = av.AudioResampler("s16", "mono", OPUS_RATE)
-        samples = 0
+        samples = pictures = 0
         for frame in [*source.decode(audio=0), None]:
             for piece in resampler.resample(frame):
                 piece.pts, piece.time_base = samples, Fraction(1, OPUS_RATE)
                 samples += piece.samples
                 sink.mux(sound.encode(piece))
-        for number in range(math.ceil(samples / OPUS_RATE * FPS)):
-            picture = av.VideoFrame.from_ndarray(_moved(canvas, number / FPS), "rgb24")
-            picture.pts, picture.time_base = number, Fraction(1, FPS)
-            sink.mux(video.encode(picture))
+            while pictures < samples / OPUS_RATE * FPS:
+                picture = av.VideoFrame.from_ndarray(_moved(canvas, pictures / FPS), "rgb24")
+                picture.pts, picture.time_base = pictures, Fraction(1, FPS)
+                pictures += 1
+                sink.mux(video.encode(picture))
         sink.mux(video.encode(None))
         sink.mux(sound.encode(None))
 

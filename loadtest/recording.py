@@ -93,55 +93,85 @@ def _transcode(
     path: Path, source: av.container.InputContainer, sink: av.container.OutputContainer
 ) -> None:
     # All streams before the first packet: the header names them.
-    video = _add_video(source, sink) if source.streams.video else None
-    audio = _add_audio(sink) if source.streams.audio else None
+    video = _VideoEncoder(source, sink) if source.streams.video else None
+    audio = _AudioEncoder(sink) if source.streams.audio else None
     if video is None and audio is None:
         raise RecordingError(f"{path}: holds neither video nor sound")
-    if video is not None:
-        _encode_video(source, sink, video)
-        source.seek(0)
-    if audio is not None:
-        _encode_audio(source, sink, audio)
+    # Both kinds in one pass, as they lie in the file: the copy is then interleaved too.
+    for frame in source.decode(*source.streams.video[:1], *source.streams.audio[:1]):
+        if isinstance(frame, av.VideoFrame) and video is not None:
+            video.add(frame)
+        elif isinstance(frame, av.AudioFrame) and audio is not None:
+            audio.add(frame)
+    for encoder in (video, audio):
+        if encoder is not None:
+            encoder.finish()
 
 
-def _add_video(
-    source: av.container.InputContainer, sink: av.container.OutputContainer
-) -> av.VideoStream:
-    first = next(source.decode(video=0), None)
-    source.seek(0)
-    if first is None:
-        raise RecordingError("the video stream holds no picture")
-    width, height = first.width, first.height
-    if round(first.rotation / 90) % 2:
-        width, height = height, width
-    scale = min(1.0, LONGEST_SIDE / max(width, height))
-    stream = sink.add_stream("libvpx", rate=FPS)
-    stream.width, stream.height = round(width * scale / 2) * 2, round(height * scale / 2) * 2
-    stream.pix_fmt = "yuv420p"
-    stream.bit_rate = VIDEO_BITRATE
-    stream.gop_size = KEY_INTERVAL
-    stream.options = {"deadline": "realtime", "cpu-used": "6", "lag-in-frames": "0"}
-    return stream
-
-
-def _encode_video(
-    source: av.container.InputContainer,
-    sink: av.container.OutputContainer,
-    stream: av.VideoStream,
-) -> None:
+class _VideoEncoder:
     """VP8 at FPS: frames are repeated or left out so that the picture's pace stays."""
-    sent = 0
-    start: float | None = None
-    for frame in source.decode(video=0):
+
+    def __init__(
+        self, source: av.container.InputContainer, sink: av.container.OutputContainer
+    ) -> None:
+        first = next(source.decode(video=0), None)
+        source.seek(0)
+        if first is None:
+            raise RecordingError("the video stream holds no picture")
+        width, height = first.width, first.height
+        if round(first.rotation / 90) % 2:
+            width, height = height, width
+        scale = min(1.0, LONGEST_SIDE / max(width, height))
+        self._sink = sink
+        self._sent = 0
+        self._start: float | None = None
+        self._stream = sink.add_stream("libvpx", rate=FPS)
+        self._stream.width = round(width * scale / 2) * 2
+        self._stream.height = round(height * scale / 2) * 2
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.bit_rate = VIDEO_BITRATE
+        self._stream.gop_size = KEY_INTERVAL
+        self._stream.options = {"deadline": "realtime", "cpu-used": "6", "lag-in-frames": "0"}
+
+    def add(self, frame: av.VideoFrame) -> None:
         time_s = frame.time or 0.0
-        start = time_s if start is None else start
-        picture = _upright(frame).reformat(stream.width, stream.height, "yuv420p")
-        due = round((time_s - start) * FPS) + 1
-        while sent < due:
-            picture.pts, picture.time_base = sent, Fraction(1, FPS)
-            sink.mux(stream.encode(picture))
-            sent += 1
-    sink.mux(stream.encode(None))
+        self._start = time_s if self._start is None else self._start
+        picture = _upright(frame).reformat(self._stream.width, self._stream.height, "yuv420p")
+        due = round((time_s - self._start) * FPS) + 1
+        while self._sent < due:
+            picture.pts, picture.time_base = self._sent, Fraction(1, FPS)
+            self._sink.mux(self._stream.encode(picture))
+            self._sent += 1
+
+    def finish(self) -> None:
+        self._sink.mux(self._stream.encode(None))
+
+
+class _AudioEncoder:
+    """Opus, mono, 20 ms, with in-band FEC as browsers send it."""
+
+    def __init__(self, sink: av.container.OutputContainer) -> None:
+        self._sink = sink
+        self._pts = 0
+        self._resampler = av.AudioResampler("s16", "mono", OPUS_RATE, OPUS_SAMPLES)
+        self._stream = sink.add_stream("libopus", rate=OPUS_RATE, layout="mono")
+        self._stream.bit_rate = 32_000
+        self._stream.options = {
+            "application": "voip",
+            "frame_duration": "20",
+            "fec": "1",
+            "packet_loss": "5",
+        }
+
+    def add(self, frame: av.AudioFrame | None) -> None:
+        for piece in self._resampler.resample(frame):
+            piece.pts, piece.time_base = self._pts, Fraction(1, OPUS_RATE)
+            self._pts += piece.samples
+            self._sink.mux(self._stream.encode(piece))
+
+    def finish(self) -> None:
+        self.add(None)
+        self._sink.mux(self._stream.encode(None))
 
 
 def _upright(frame: av.VideoFrame) -> av.VideoFrame:
@@ -151,28 +181,6 @@ def _upright(frame: av.VideoFrame) -> av.VideoFrame:
         return frame
     image = np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns), np.uint8)
     return av.VideoFrame.from_ndarray(image, "rgb24")
-
-
-def _add_audio(sink: av.container.OutputContainer) -> av.AudioStream:
-    stream = sink.add_stream("libopus", rate=OPUS_RATE, layout="mono")
-    stream.bit_rate = 32_000
-    stream.options = {"application": "voip", "frame_duration": "20", "fec": "1", "packet_loss": "5"}
-    return stream
-
-
-def _encode_audio(
-    source: av.container.InputContainer,
-    sink: av.container.OutputContainer,
-    stream: av.AudioStream,
-) -> None:
-    resampler = av.AudioResampler("s16", "mono", OPUS_RATE, OPUS_SAMPLES)
-    pts = 0
-    for frame in [*source.decode(audio=0), None]:
-        for piece in resampler.resample(frame):
-            piece.pts, piece.time_base = pts, Fraction(1, OPUS_RATE)
-            pts += piece.samples
-            sink.mux(stream.encode(piece))
-    sink.mux(stream.encode(None))
 
 
 def _read(name: str, path: Path) -> Recording:
