@@ -1,0 +1,1 @@
+"""The hands: where they are, how they move, what they show, what they touch."""

@@ -1,0 +1,3 @@
+from services.gesture.service import main
+
+main()

@@ -1,0 +1,199 @@
+"""Frames in, what the hands do out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+import numpy as np
+from greenroom.v1.signals_pb2 import GestureEvent, GestureState, HandState
+
+from services.gesture.hands import Hand, HandTracker
+from services.gesture.movement import HandMovement
+from services.gesture.palms import PalmDetector
+from services.gesture.shapes import name_of, openness
+from services.gesture.touch import FacePlace, touched
+from services.runtime.analyzer import STATE_WINDOW_US, Observation
+from services.runtime.media import MICROSECONDS, Frame
+
+HOLD_MIN_US = 300_000
+"""A shape or a touch that lasts this long is meant; shorter ones are passing through."""
+
+FIDGET_CONFIDENCE = 0.9
+"""Autocorrelation at which fidgeting is certain enough for a hint (the policy asks .85)."""
+
+HIDDEN_AFTER_US = 10 * MICROSECONDS
+"""No hands in view for this long."""
+
+
+@cache
+def _palms() -> PalmDetector:
+    return PalmDetector()
+
+
+class _Held:
+    """A named thing that holds on: a shape of a hand, a touch."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.start_us = 0
+        self._confidences: list[float] = []
+
+    def change(self, name: str, confidence: float, time_us: int) -> tuple[str, int, float] | None:
+        """(name, start, mean confidence) of what held on until now, when it changes."""
+        if name == self.name:
+            self._confidences.append(confidence)
+            return None
+        held = None
+        if self.name and time_us - self.start_us >= HOLD_MIN_US:
+            held = (self.name, self.start_us, float(np.mean(self._confidences)))
+        self.name, self.start_us, self._confidences = name, time_us, [confidence]
+        return held
+
+
+class _Window:
+    """What one GestureState sums up."""
+
+    def __init__(self, start_us: int) -> None:
+        self.start_us = self.end_us = start_us
+        self.counts: list[int] = []
+        self.values: dict[str, list[float]] = {}
+        self.hands: list[HandState] = []
+
+    def add(self, name: str, value: float) -> None:
+        self.values.setdefault(name, []).append(value)
+
+    def observation(self) -> Observation:
+        means = {name: float(np.mean(values)) for name, values in self.values.items()}
+        confidence = means.pop("confidence", 1.0)
+        state = GestureState(
+            frames=len(self.counts), hands=float(np.mean(self.counts)), hand=self.hands, **means
+        )
+        return Observation(state, self.start_us, self.end_us, confidence)
+
+
+class GestureAnalyzer:
+    """One session's hands; see the proto's GestureState and GestureEvent for what it says."""
+
+    def __init__(self) -> None:
+        self._tracker = HandTracker(_palms())
+        self._face = FacePlace()
+        self._window: _Window | None = None
+        self._movements: dict[int, HandMovement] = {}
+        self._shapes: dict[int, _Held] = {}
+        self._touch = _Held()
+        self._empty_since_us: int | None = None
+        self._last_us: int | None = None
+
+    def analyze(self, item: Frame) -> Iterable[Observation]:
+        """See Analyzer.analyze."""
+        time_us = item.capture_us
+        yield from self._roll_window(time_us)
+        assert self._window is not None
+        window = self._window
+        hands = self._tracker.track(item.image, time_us)
+        self._last_us = window.end_us = time_us
+        window.counts.append(len(hands))
+        yield from self._presence(hands, time_us)
+        yield from self._touches(hands, item)
+        for hand in hands:
+            yield from self._hand(hand, item)
+        window.hands = [self._state(hand, item) for hand in hands]
+        self._forget({hand.track for hand in hands})
+
+    def finish(self) -> Iterable[Observation]:
+        """See Analyzer.finish."""
+        if self._last_us is None:
+            return
+        yield from self._presence([], self._last_us, closing=True)
+        if held := self._touch.change("", 1.0, self._last_us):
+            yield self._event(GestureEvent.SELF_TOUCH, held, 0)
+        for track in list(self._shapes):
+            yield from self._shape(track, "", 1.0, self._last_us)
+        if self._window is not None and self._window.counts:
+            yield self._window.observation()
+            self._window = None
+
+    # --- frames
+
+    def _roll_window(self, time_us: int) -> Iterator[Observation]:
+        if self._window is not None and time_us - self._window.start_us >= STATE_WINDOW_US:
+            yield self._window.observation()
+            self._window = None
+        if self._window is None:
+            self._window = _Window(time_us)
+
+    def _presence(
+        self, hands: list[Hand], time_us: int, *, closing: bool = False
+    ) -> Iterator[Observation]:
+        if not hands and self._empty_since_us is None and not closing:
+            self._empty_since_us = time_us
+        if (hands or closing) and self._empty_since_us is not None:
+            start, self._empty_since_us = self._empty_since_us, None
+            if time_us - start >= HIDDEN_AFTER_US:
+                yield Observation(GestureEvent(type=GestureEvent.HANDS_HIDDEN), start, time_us, 1.0)
+
+    def _touches(self, hands: list[Hand], item: Frame) -> Iterator[Observation]:
+        assert self._window is not None
+        face = self._face.look(item.image, item.capture_us)
+        if face is None:
+            return
+        touch = next((where for hand in hands if (where := touched(hand, face))), "")
+        self._window.add("self_touch", float(bool(touch)))
+        sure = max((hand.presence for hand in hands), default=1.0)
+        if held := self._touch.change(touch, sure, item.capture_us):
+            yield self._event(GestureEvent.SELF_TOUCH, held, 0)
+
+    def _hand(self, hand: Hand, item: Frame) -> Iterator[Observation]:
+        assert self._window is not None
+        window, time_us = self._window, item.capture_us
+        movement = self._movements.setdefault(hand.track, HandMovement())
+        stroke, fidget = movement.add(hand.palm, hand.size, time_us)
+        shape = name_of(hand.points, hand.world)
+        window.add("confidence", hand.presence)
+        window.add("movement", movement.speed)
+        window.add("openness", openness(hand.world))
+        window.add("pointing", float(shape == "pointing"))
+        yield from self._shape(hand.track, shape, hand.presence, time_us)
+        if stroke:
+            event = GestureEvent(type=GestureEvent.STROKE, track=hand.track)
+            yield Observation(event, stroke.start_us, stroke.end_us, hand.presence)
+        if fidget:
+            event = GestureEvent(type=GestureEvent.FIDGET, rate_hz=fidget.rate_hz, track=hand.track)
+            sure = min(1.0, fidget.strength / FIDGET_CONFIDENCE) * hand.presence
+            yield Observation(event, fidget.start_us, fidget.end_us, sure)
+
+    def _shape(
+        self, track: int, shape: str, presence: float, time_us: int
+    ) -> Iterator[Observation]:
+        name = "" if shape == "none" else shape
+        held = self._shapes.setdefault(track, _Held()).change(name, presence, time_us)
+        if held:
+            kind = GestureEvent.POINTING if held[0] == "pointing" else GestureEvent.NAMED
+            yield self._event(kind, held, track)
+
+    def _event(
+        self, kind: GestureEvent.Type.ValueType, held: tuple[str, int, float], track: int
+    ) -> Observation:
+        assert self._last_us is not None
+        name, start_us, confidence = held
+        event = GestureEvent(type=kind, detail=name, track=track)
+        return Observation(event, start_us, self._last_us, confidence)
+
+    def _state(self, hand: Hand, item: Frame) -> HandState:
+        height, width = item.image.shape[:2]
+        return HandState(
+            track=hand.track,
+            handedness="right" if hand.right else "left",
+            x=float(hand.palm[0]) / width,
+            y=float(hand.palm[1]) / height,
+            size=hand.size / width,
+            gesture=name_of(hand.points, hand.world),
+            confidence=hand.presence,
+        )
+
+    def _forget(self, seen: set[int]) -> None:
+        """Hands that left: their paths and shapes end."""
+        for kept in (self._movements, self._shapes):
+            for track in kept.keys() - seen:
+                kept.pop(track)

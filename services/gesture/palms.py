@@ -1,0 +1,50 @@
+"""Palm detection (Zhang et al. 2020): where hands are, when none is being followed."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from services.runtime import models
+from services.runtime.vision import Detection, RotatedBox, decode_ssd, letterbox, ssd_anchors
+
+SIZE = 192
+THRESHOLD = 0.55
+"""A little over MediaPipe's 0.5: a face in warm light reaches 0.5 now and then."""
+
+SCALE, SHIFT = 2.6, 0.5
+"""From palm to hand: side times 2.6, moved by half a palm towards the fingers (MediaPipe)."""
+
+WRIST, MIDDLE = 0, 2
+"""Keypoints of a palm: the wrist and the middle finger's root."""
+
+
+class PalmDetector:
+    """Shared by all sessions of a process."""
+
+    def __init__(self) -> None:
+        self._session = models.session("gesture", "palm_lite")
+        self._anchors = ssd_anchors(SIZE)
+
+    def detect(self, image: npt.NDArray[np.uint8]) -> list[RotatedBox]:
+        """Regions of hands in an RGB picture [h, w, 3], fingers up, best first."""
+        boxed, scale, left, top = letterbox(image, SIZE)
+        regressors, logits = self._session.run(["Identity", "Identity_1"], {"input_1": boxed[None]})
+        found = decode_ssd(regressors[0], logits[0, :, 0], self._anchors, SIZE, THRESHOLD)
+        return [_region(palm, scale, left, top) for palm in found]
+
+
+def _region(palm: Detection, scale: float, left: float, top: float) -> RotatedBox:
+    offset = np.array([left, top], np.float32)
+    x, y = ((palm.box[:2] + palm.box[2:]) / 2 - offset) / scale
+    side = float(max(palm.box[2:] - palm.box[:2])) / scale
+    dx, dy = palm.keypoints[MIDDLE] - palm.keypoints[WRIST]
+    rotation = math.atan2(dy, dx) + math.pi / 2
+    return RotatedBox(
+        float(x) + math.sin(rotation) * side * SHIFT,
+        float(y) - math.cos(rotation) * side * SHIFT,
+        side * SCALE,
+        rotation,
+    )

@@ -1,0 +1,11 @@
+"""The gesture service's wiring."""
+
+from greenroom.v1.common_pb2 import Kind
+
+from services.gesture.analyzer import GestureAnalyzer
+from services.runtime import worker
+from services.runtime.sources import VideoSource
+
+
+def main() -> None:
+    worker.run_media(Kind.KIND_GESTURE, GestureAnalyzer, VideoSource())

@@ -1,0 +1,73 @@
+"""Self-touch: a hand at the face or the hair."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from services.gesture.hands import Hand
+from services.runtime import models
+from services.runtime.vision import Detection, decode_ssd, letterbox, ssd_anchors
+
+SIZE = 128
+THRESHOLD = 0.5
+SEARCH_US = 500_000
+"""The head moves slowly; a hand before it hides it from the detector, so that the last place
+is kept for KEEP_US."""
+KEEP_US = 4_000_000
+
+FACE_REACH = 0.55
+"""Fingertips within this share of the face's width of its middle touch the face."""
+
+HAIR_TOP = 0.55
+"""Above the middle by this share of the face's height begins the hair."""
+
+TIPS = [4, 8, 12, 16, 20]
+
+
+class FacePlace:
+    """Where the face is, by the gesture service's own slow detector."""
+
+    def __init__(self) -> None:
+        self._session = models.session("gesture", "face_detector")
+        self._anchors = ssd_anchors(SIZE)
+        self._searched_us: int | None = None
+        self._found: tuple[int, Detection] | None = None
+
+    def look(self, image: npt.NDArray[np.uint8], capture_us: int) -> Detection | None:
+        """The largest face of an RGB picture, as last seen."""
+        if self._searched_us is None or capture_us - self._searched_us >= SEARCH_US:
+            self._searched_us = capture_us
+            self._search(image, capture_us)
+        if self._found and capture_us - self._found[0] <= KEEP_US:
+            return self._found[1]
+        return None
+
+    def _search(self, image: npt.NDArray[np.uint8], capture_us: int) -> None:
+        boxed, scale, left, top = letterbox(image, SIZE)
+        regressors, logits = self._session.run(
+            ["regressors", "classificators"], {"input": boxed[None] * 2 - 1}
+        )
+        found = decode_ssd(regressors[0], logits[0, :, 0], self._anchors, SIZE, THRESHOLD)
+        if found:
+            best = max(found, key=lambda face: face.box[2] - face.box[0])
+            offset = np.array([left, top], np.float32)
+            box = (best.box - np.tile(offset, 2)) / scale
+            self._found = (
+                capture_us,
+                Detection(box, (best.keypoints - offset) / scale, best.score),
+            )
+
+
+def touched(hand: Hand, face: Detection) -> str:
+    """face, hair or nothing: where this hand's fingertips are."""
+    middle = (face.box[:2] + face.box[2:]) / 2
+    width, height = face.box[2:] - face.box[:2]
+    tips = hand.points[TIPS]
+    across = np.abs(tips[:, 0] - middle[0]) / width
+    above = (middle[1] - tips[:, 1]) / height
+    at_face = (across < FACE_REACH) & (np.abs(above) < FACE_REACH)
+    at_hair = (across < FACE_REACH + 0.2) & (above >= HAIR_TOP) & (above < 2 * HAIR_TOP)
+    if at_face.sum() >= 2:
+        return "face"
+    return "hair" if at_hair.sum() >= 2 else ""

@@ -1,0 +1,171 @@
+"""What the face and the gesture service share: SSD decoding, rotated crops, smoothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
+
+OVERLAP = 0.3
+"""Detections that overlap more are one (MediaPipe's weighted non-maximum suppression)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """In pixels of the picture."""
+
+    box: Floats
+    """[4] x0, y0, x1, y1."""
+    keypoints: Floats
+    """[k, 2]"""
+    score: float
+    """0..1"""
+
+
+@dataclass(frozen=True, slots=True)
+class RotatedBox:
+    """A square region of interest, in pixels; rotation clockwise in radians."""
+
+    x: float
+    y: float
+    size: float
+    rotation: float
+
+
+def ssd_anchors(size: int, strides: Sequence[int] = (8, 16, 16, 16)) -> Floats:
+    """[n, 2] anchor centres, 0..1, as MediaPipe's SsdAnchorsCalculator with fixed sizes:
+    two per cell and layer, layers of one stride side by side."""
+    centres: list[Floats] = []
+    index = 0
+    while index < len(strides):
+        stride = strides[index]
+        layers = sum(1 for other in strides[index:] if other == stride)
+        cells = math.ceil(size / stride)
+        axis = (np.arange(cells, dtype=np.float32) + 0.5) / cells
+        x, y = np.meshgrid(axis, axis)
+        grid = np.stack([x.ravel(), y.ravel()], axis=1)
+        centres.append(np.repeat(grid, 2 * layers, axis=0))
+        index += layers
+    return np.concatenate(centres)
+
+
+def letterbox(image: npt.NDArray[np.uint8], size: int) -> tuple[Floats, float, float, float]:
+    """([size, size, 3] in 0..1, scale, left, top): the picture whole, on black."""
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    inner = cv2.resize(
+        image,
+        (max(1, round(width * scale)), max(1, round(height * scale))),
+        interpolation=cv2.INTER_AREA,
+    )
+    left, top = (size - inner.shape[1]) // 2, (size - inner.shape[0]) // 2
+    boxed = np.zeros((size, size, 3), np.float32)
+    boxed[top : top + inner.shape[0], left : left + inner.shape[1]] = inner / np.float32(255)
+    return boxed, scale, float(left), float(top)
+
+
+def decode_ssd(
+    regressors: Floats, logits: Floats, anchors: Floats, size: int, threshold: float
+) -> list[Detection]:
+    """Detections in pixels of the model's input, best first, overlapping ones merged.
+
+    regressors: [n, 4 + 2k] offsets from the anchors; logits: [n].
+    """
+    scores = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
+    keep = np.flatnonzero(scores >= threshold)
+    raw, centres = regressors[keep], anchors[keep] * size
+    middle, sides = raw[:, :2] + centres, raw[:, 2:4]
+    boxes = np.concatenate([middle - sides / 2, middle + sides / 2], axis=1)
+    points = raw[:, 4:].reshape(len(keep), (raw.shape[1] - 4) // 2, 2) + centres[:, None]
+    return _merge(boxes, points, scores[keep])
+
+
+def _merge(boxes: Floats, points: Floats, scores: Floats) -> list[Detection]:
+    """Weighted non-maximum suppression: a detection is the mean of what it suppresses."""
+    left = list(np.argsort(-scores))
+    merged: list[Detection] = []
+    while left:
+        overlaps = _overlap(boxes[left[0]], boxes[left])
+        group = [index for index, share in zip(left, overlaps, strict=True) if share > OVERLAP]
+        group = group or [left[0]]  # a box without area overlaps with nothing
+        weights = scores[group] / scores[group].sum()
+        merged.append(
+            Detection(
+                (boxes[group] * weights[:, None]).sum(0),
+                (points[group] * weights[:, None, None]).sum(0),
+                float(scores[left[0]]),
+            )
+        )
+        left = [index for index in left if index not in set(group)]
+    return merged
+
+
+def _overlap(box: Floats, others: Floats) -> Floats:
+    """Intersection over union of one [4] box with [n, 4]."""
+    low = np.maximum(box[:2], others[:, :2])
+    high = np.minimum(box[2:], others[:, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=1)
+    area = np.prod(box[2:] - box[:2])
+    areas = np.prod(others[:, 2:] - others[:, :2], axis=1)
+    union: Floats = shared / np.maximum(area + areas - shared, 1e-6)
+    return union
+
+
+def crop(image: npt.NDArray[np.uint8], box: RotatedBox, size: int) -> tuple[Floats, Floats]:
+    """([size, size, 3] in 0..1, [2, 3] matrix from crop pixels to picture pixels)."""
+    cos, sin = math.cos(box.rotation), math.sin(box.rotation)
+    scale = box.size / size
+    half = size / 2
+    back = np.array(
+        [
+            [cos * scale, -sin * scale, box.x - (cos - sin) * half * scale],
+            [sin * scale, cos * scale, box.y - (sin + cos) * half * scale],
+        ],
+        np.float32,
+    )
+    patch = cv2.warpAffine(image, back, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return patch.astype(np.float32) / np.float32(255), back
+
+
+def to_picture(points: Floats, back: Floats) -> Floats:
+    """[n, 2] crop pixels to picture pixels."""
+    moved: Floats = points @ back[:, :2].T + back[:, 2]
+    return moved
+
+
+class OneEuro:
+    """Smooths what rests and follows what moves (Casiez, Roussel and Vogel, CHI 2012).
+
+    cutoff_hz: at rest; speed: how much of the speed (units per second) is added to it.
+    """
+
+    def __init__(self, cutoff_hz: float, speed: float, derivative_hz: float = 1.0) -> None:
+        self._cutoff, self._speed, self._derivative = cutoff_hz, speed, derivative_hz
+        self._value: Floats | None = None
+        self._rate: Floats | None = None
+        self._time_s = 0.0
+
+    def __call__(self, value: Floats, time_s: float) -> Floats:
+        if self._value is None or self._rate is None or time_s <= self._time_s:
+            self._value, self._rate = value, np.zeros_like(value)
+            self._time_s = time_s
+            return value
+        step = time_s - self._time_s
+        rate = (value - self._value) / step
+        self._rate = self._rate + _gain(self._derivative, step) * (rate - self._rate)
+        cutoff = self._cutoff + self._speed * np.abs(self._rate)
+        self._value = self._value + _gain(cutoff, step) * (value - self._value)
+        self._time_s = time_s
+        return self._value
+
+
+def _gain(cutoff: Floats | float, step: float) -> Floats | float:
+    turn = 2 * math.pi * cutoff * step
+    return turn / (turn + 1)

@@ -1,0 +1,1 @@
+"""The expression head and the face's evaluations."""
