@@ -1,0 +1,1 @@
+"""The answer's words: relevance, completeness, structure, fillers and repairs."""

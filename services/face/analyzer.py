@@ -21,6 +21,9 @@ from services.runtime.vision import OneEuro
 MESH_CUTOFF_HZ, MESH_SPEED = 3.0, 0.15
 """One Euro: at rest the mesh trembles by some 0.3 px; a blink (40 px/s) passes undelayed."""
 
+POSE_CUTOFF_HZ, POSE_SPEED = 1.5, 0.03
+"""The mesh's depth makes the angles of a resting head tremble by some 2 degrees a frame."""
+
 SMILE_ON, SMILE_OFF = 0.45, 0.3
 FROWN_ON, FROWN_OFF = 0.4, 0.25
 EXPRESSION_MIN_US = 500_000
@@ -86,11 +89,15 @@ class FaceAnalyzer:
         self._tracker = FaceTracker(_detector())
         self._head = _head()
         self._smooth = OneEuro(MESH_CUTOFF_HZ, MESH_SPEED)
+        self._smooth_pose = OneEuro(POSE_CUTOFF_HZ, POSE_SPEED)
         self._window: _Window | None = None
         self._blinks = BlinkDetector()
         self._contact = EyeContact()
         self._nods, self._shakes = TurnCounter(), TurnCounter()
-        self._smile = Hysteresis(SMILE_ON, SMILE_OFF, EXPRESSION_MIN_US)
+        self._smile = Hysteresis(POSE_CUTOFF_HZ, POSE_SPEED = 1.5, 0.03
+"""The mesh's depth makes the angles of a resting head tremble by some 2 degrees a frame."""
+
+SMILE_ON, SMILE_OFF, EXPRESSION_MIN_US)
         self._frown = Hysteresis(FROWN_ON, FROWN_OFF, EXPRESSION_MIN_US)
         self._away = Hysteresis(0.5, 0.5, LOOK_AWAY_MIN_US)
         self._away_direction = ""
@@ -156,7 +163,7 @@ class FaceAnalyzer:
             if time_us - lost >= LOST_AFTER_US:
                 yield _event(FaceEvent.FACE_LOST, Episode(lost, time_us, 1.0), 1.0)
         points = self._smooth(face.points, time_us / MICROSECONDS)
-        pose = head_pose(points)
+        pose = self._steady(head_pose(points), time_us)
         direction = gaze(points, pose)
         shapes = self._head(points)
         window.with_face += 1
@@ -165,6 +172,12 @@ class FaceAnalyzer:
         yield from self._expression(shapes, face.probability, time_us)
         yield from self._eyes(openness(face.points), direction, pose, face.probability, time_us)
         yield from self._surroundings(face, item)
+
+    def _steady(self, pose: Pose, time_us: int) -> Pose:
+        angles = self._smooth_pose(
+            np.array([pose.yaw, pose.pitch, pose.roll]), time_us / MICROSECONDS
+        )
+        return Pose(*(float(angle) for angle in angles))
 
     def _expression(
         self, shapes: np.ndarray[tuple[int, ...], np.dtype[np.floating]], sure: float, time_us: int

@@ -49,7 +49,7 @@ class Hysteresis:
 NOD_WINDOW_US = 1_200_000
 """A nod is two to four movements a second (Hadar et al. 1983); two turns fit in this."""
 
-NOD_DEG = 3.0
+NOD_DEG = 5.0
 """Turns smaller than this are breathing and speech."""
 
 NOD_REST_US = MICROSECONDS

@@ -6,7 +6,7 @@ import numpy as np
 
 from services.face.mesh import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from services.runtime import models
-from services.runtime.vision import Floats
+from services.runtime.media import Floats
 
 # The mesh points that the network reads, in its order (shared with its training).
 # fmt: off

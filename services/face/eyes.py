@@ -9,8 +9,7 @@ import numpy as np
 
 from services.face.mesh import LEFT_IRIS, RIGHT_IRIS
 from services.face.pose import Pose
-from services.runtime.media import MICROSECONDS
-from services.runtime.vision import Floats
+from services.runtime.media import MICROSECONDS, Floats
 
 LIDS = {
     "right": (((159, 145), (158, 153), (160, 144)), (33, 133)),

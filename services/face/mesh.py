@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from services.face.detector import FaceDetector
 from services.runtime import models
-from services.runtime.vision import Detection, Floats, RotatedBox, crop, to_picture
+from services.runtime.media import Floats
+from services.runtime.vision import Detection, RotatedBox, crop, to_picture
 
 SIZE = 192
 MARGIN = 1.5

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.runtime.vision import Floats
+from services.runtime.media import Floats
 
 ACROSS = ((33, 263), (133, 362), (61, 291), (234, 454), (127, 356))
 """Pairs of mesh points, the person's right then left: their mean direction is the head's

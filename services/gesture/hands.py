@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from services.gesture.palms import PalmDetector
 from services.runtime import models
-from services.runtime.vision import Floats, RotatedBox, crop, to_picture
+from services.runtime.media import Floats
+from services.runtime.vision import RotatedBox, crop, to_picture
 
 SIZE = 224
 PRESENCE = 0.5

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.runtime.media import MICROSECONDS
-from services.runtime.vision import Floats, OneEuro
+from services.runtime.media import MICROSECONDS, Floats
+from services.runtime.vision import OneEuro
 
 CUTOFF_HZ, SPEED = 2.0, 0.02
 """One Euro on palm positions in px: a resting hand's points tremble by a pixel or two."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.runtime.vision import Floats
+from services.runtime.media import Floats
 
 FINGERS = {
     "thumb": (1, 2, 3, 4),

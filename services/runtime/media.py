@@ -4,9 +4,12 @@ Times are capture times in Unix microseconds throughout.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
 
 SAMPLE_RATE = 16_000
 """Hz. What every speech model here was trained on."""

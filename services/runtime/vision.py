@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+from services.runtime.media import Floats
 
 OVERLAP = 0.3
 """Detections that overlap more are one (MediaPipe's weighted non-maximum suppression)."""

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from services.face.detector import FaceDetector
 from services.face.expression import INPUT_POINTS, normalize
 from services.face.mesh import FaceTracker
-from services.runtime.vision import Floats, RotatedBox
+from services.runtime.media import Floats
+from services.runtime.vision import RotatedBox
 from training.data import Entry, manifest
 from training.face.teacher import Teacher
 

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from services.face.expression import INPUT_POINTS
-from services.runtime.vision import Floats, RotatedBox, crop, to_picture
+from services.runtime.media import Floats
+from services.runtime.vision import RotatedBox, crop, to_picture
 
 TEACHER = Path(__file__).resolve().parents[3] / "shared" / "models" / "teacher"
 SIZE = 256

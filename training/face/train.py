@@ -1,4 +1,5 @@
 """Train the expression head: ``python -m training.face.train [--data DIR]``.
+from services.runtime.media import Floats
 
 A small network from our 146 normalised points to the teacher's 52 coefficients. The
 held-out figure comes from folds by person; the shipped weights see all clips.
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from services.face.expression import BLENDSHAPES, INPUT_POINTS, normalize
 from services.runtime import models
-from services.runtime.vision import Floats
+from services.runtime.media import Floats
 from training.accuracy import DEFAULT_DATA
 from training.face.dataset import Clip, clips, mixtures
 from training.face.teacher import Teacher

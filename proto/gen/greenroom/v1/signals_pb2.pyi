@@ -886,6 +886,7 @@ class AnswerEvaluation(_message.Message):
     SPECIFICITY_FIELD_NUMBER: _builtins.int
     OWNERSHIP_FIELD_NUMBER: _builtins.int
     VAGUENESS_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
     question_id: _builtins.str
     final: _builtins.bool
     words: _builtins.int
@@ -899,6 +900,8 @@ class AnswerEvaluation(_message.Message):
     """share of I among I and we"""
     vagueness: _builtins.float
     """0..1"""
+    attempt: _builtins.int
+    """0, then 1, 2 when the question was asked again"""
     @_builtins.property
     def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___PointResult]: ...
     @_builtins.property
@@ -919,10 +922,11 @@ class AnswerEvaluation(_message.Message):
         specificity: _builtins.float | None = ...,
         ownership: _builtins.float | None = ...,
         vagueness: _builtins.float | None = ...,
+        attempt: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_completeness", b"_completeness", "_ownership", b"_ownership", "_relevance", b"_relevance", "_specificity", b"_specificity", "_vagueness", b"_vagueness", "completeness", b"completeness", "ownership", b"ownership", "relevance", b"relevance", "specificity", b"specificity", "vagueness", b"vagueness"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_completeness", b"_completeness", "_ownership", b"_ownership", "_relevance", b"_relevance", "_specificity", b"_specificity", "_vagueness", b"_vagueness", "completeness", b"completeness", "disfluencies", b"disfluencies", "final", b"final", "ownership", b"ownership", "points", b"points", "question_id", b"question_id", "relevance", b"relevance", "specificity", b"specificity", "star", b"star", "vagueness", b"vagueness", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_completeness", b"_completeness", "_ownership", b"_ownership", "_relevance", b"_relevance", "_specificity", b"_specificity", "_vagueness", b"_vagueness", "attempt", b"attempt", "completeness", b"completeness", "disfluencies", b"disfluencies", "final", b"final", "ownership", b"ownership", "points", b"points", "question_id", b"question_id", "relevance", b"relevance", "specificity", b"specificity", "star", b"star", "vagueness", b"vagueness", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__completeness: _TypeAlias = _typing.Literal["completeness"]  # noqa: Y015
     _WhichOneofArgType__completeness: _TypeAlias = _typing.Literal["_completeness", b"_completeness"]  # noqa: Y015

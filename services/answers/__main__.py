@@ -1,0 +1,3 @@
+from services.answers.service import main
+
+main()

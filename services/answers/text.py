@@ -1,0 +1,76 @@
+"""A spoken answer as words with times, and spans of it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass, field
+
+from greenroom.v1.signals_pb2 import TextSpan, Word
+
+CLAUSE_WORDS = 28
+"""Speech recognition gives few full stops: a longer run is cut, so that a point that takes
+one clause is not drowned in a long one."""
+
+MIN_CLAUSE_WORDS = 3
+SENTENCE_END = re.compile(r"[.!?]$")
+CLAUSE_END = re.compile(r"[,;:]$")
+
+
+@dataclass
+class Answer:
+    """All words of one answer, in order of their utterances."""
+
+    utterances: dict[int, list[Word]] = field(default_factory=dict)
+
+    @property
+    def words(self) -> list[Word]:
+        return [word for number in sorted(self.utterances) for word in self.utterances[number]]
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)
+
+
+def span(words: list[Word]) -> TextSpan:
+    """Quote and time range of a run of words (not empty)."""
+    return TextSpan(
+        quote=" ".join(word.text for word in words),
+        start_us=words[0].start_us,
+        end_us=words[-1].end_us,
+    )
+
+
+def bare(word: Word | str) -> str:
+    """Lower case, letters, digits and apostrophes."""
+    text = word if isinstance(word, str) else word.text
+    return re.sub(r"[^a-z0-9']", "", text.lower())
+
+
+def sentences(words: list[Word]) -> list[list[Word]]:
+    """Runs that end with a full stop, at an utterance's pause or after CLAUSE_WORDS."""
+    runs: list[list[Word]] = []
+    run: list[Word] = []
+    for word in words:
+        run.append(word)
+        long = len(run) >= CLAUSE_WORDS
+        if (
+            SENTENCE_END.search(word.text)
+            or (len(run) >= CLAUSE_WORDS // 2 and CLAUSE_END.search(word.text))
+            or long
+        ):
+            runs.append(run)
+            run = []
+    if run:
+        if runs and len(run) < MIN_CLAUSE_WORDS:
+            runs[-1] = runs[-1] + run
+        else:
+            runs.append(run)
+    return runs
+
+
+def windows(words: list[Word]) -> list[list[Word]]:
+    """Each sentence, and each with its follower: a point may take two."""
+    single = sentences(words)
+    double = [a + b for a, b in itertools.pairwise(single)]
+    return single + double
