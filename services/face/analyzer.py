@@ -94,10 +94,7 @@ class FaceAnalyzer:
         self._blinks = BlinkDetector()
         self._contact = EyeContact()
         self._nods, self._shakes = TurnCounter(), TurnCounter()
-        self._smile = Hysteresis(POSE_CUTOFF_HZ, POSE_SPEED = 1.5, 0.03
-"""The mesh's depth makes the angles of a resting head tremble by some 2 degrees a frame."""
-
-SMILE_ON, SMILE_OFF, EXPRESSION_MIN_US)
+        self._smile = Hysteresis(SMILE_ON, SMILE_OFF, EXPRESSION_MIN_US)
         self._frown = Hysteresis(FROWN_ON, FROWN_OFF, EXPRESSION_MIN_US)
         self._away = Hysteresis(0.5, 0.5, LOOK_AWAY_MIN_US)
         self._away_direction = ""
