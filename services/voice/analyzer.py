@@ -8,8 +8,10 @@ from greenroom.v1.signals_pb2 import VoiceEvent, VoiceState
 
 from services.runtime.analyzer import STATE_WINDOW_US, Observation
 from services.runtime.media import MICROSECONDS, SAMPLE_RATE, Pcm
-from services.voice import loudness, transcriber
+from services.voice import gain, hearing, loudness
+from services.voice.breaths import Breaths
 from services.voice.clock import StreamClock
+from services.voice.gain import GainWatch
 from services.voice.highpass import HighPass
 from services.voice.loudness import LevelMeter
 from services.voice.pauses import Pauses, Stretch
@@ -22,7 +24,11 @@ from services.voice.vad import FRAME, VadFrame, VoiceActivity
 WINDOW = STATE_WINDOW_US * SAMPLE_RATE // MICROSECONDS
 """Samples that one VoiceState sums up."""
 
-_EVENTS = {"speech": VoiceEvent.SPEECH, "pause": VoiceEvent.PAUSE}
+_EVENTS = {
+    "speech": VoiceEvent.SPEECH,
+    "pause": VoiceEvent.PAUSE,
+    "breath": VoiceEvent.BREATH,
+}
 
 
 class VoiceAnalyzer:
@@ -35,17 +41,20 @@ class VoiceAnalyzer:
     def __init__(self, *, live: bool = True) -> None:
         """With ``live`` False text is worked out in line and only of whole utterances: the
         same on every run, for files and measurements."""
-        transcriber.load()
+        hearing.load()
         transcription: Transcription = background() if live else Inline()
         self._clock = StreamClock()
         self._highpass = HighPass()
         self._activity = VoiceActivity()
         self._pauses = Pauses()
+        self._breaths = Breaths()
+        self._gain = GainWatch()
         self._utterances = Utterances(self._clock)
         self._text = SpeechText(self._clock, transcription)
         self._level = LevelMeter()
         self._window = _Window(self._clock)
         self._speech = False
+        self._voice = False
 
     def analyze(self, item: Pcm) -> Iterable[Observation]:
         fill, samples, broken = self._clock.lay(item)
@@ -74,11 +83,19 @@ class VoiceAnalyzer:
         frames = self._activity.push(samples)
         if frames:
             self._speech = any(frame.speech for frame in frames)
+            self._voice = all(frame.voice for frame in frames)
         for frame in frames:
             found += [self._stretch(stretch) for stretch in self._pauses.push(frame)]
+            if self._gain.push(frame):
+                event = VoiceEvent(type=VoiceEvent.LEVEL, detail="automatic_gain")
+                start = max(frame.end - gain.EVIDENCE, 0)
+                found.append(self._observation(event, start, frame.end, gain.CONFIDENCE))
+        found += [self._stretch(stretch) for stretch in self._breaths.push(samples, frames)]
         if not lost:
             end = self._clock.samples
-            for warning in self._level.push(raw, samples, speech=self._speech):
+            for warning in self._level.push(
+                raw, samples, voice=self._voice, quiet=not self._speech
+            ):
                 event = VoiceEvent(
                     type=VoiceEvent.LEVEL, detail=warning.detail, level_dbfs=warning.level_dbfs
                 )

@@ -16,13 +16,13 @@ MIN_SPEECH_SAMPLES = SAMPLE_RATE * 96 // 1000
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A run of speech or a pause, in samples of the stream."""
+    """A run of speech, a pause or a breath, in samples of the stream."""
 
-    kind: Literal["speech", "pause"]
+    kind: Literal["speech", "pause", "breath"]
     start: int
     end: int
     probability: float
-    """Mean speech probability over a run; for a pause, one minus it."""
+    """Mean speech probability over a run; for a pause, one minus it; for a breath, its own."""
 
 
 class Pauses:
@@ -40,7 +40,7 @@ class Pauses:
     def push(self, frame: VadFrame) -> list[Stretch]:
         """A run is told once PAUSE_SAMPLES of silence have passed, a pause when speech
         goes on after it."""
-        if frame.speech:
+        if frame.voice:
             if self._start is None:
                 self._start = frame.start
             self._end = frame.end

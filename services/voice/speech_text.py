@@ -4,17 +4,16 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import numpy as np
 from greenroom.v1.signals_pb2 import TranscriptSegment, VoiceEvent, Word
 
 from services.runtime.analyzer import Observation
-from services.voice import transcriber, words
+from services.voice import words
 from services.voice.clock import StreamClock
-from services.voice.loudness import FULL_SCALE
-from services.voice.transcriber import Transcript
+from services.voice.hearing import Hearing, hear
 from services.voice.transcription import Transcription
 from services.voice.utterances import Utterance
 
@@ -29,10 +28,6 @@ with little or no sound after them."""
 MAX_CONCEALED = 0.5
 """With more of an utterance lost than this, its text would be made up."""
 
-TEXT_FILLER_CONFIDENCE = 0.8
-"""How far a filler in the text alone is trusted: the transcriber seldom writes one that
-was not said."""
-
 
 @dataclass(frozen=True)
 class _Partial:
@@ -46,7 +41,7 @@ class _Partial:
 @dataclass
 class _Job:
     utterance: Utterance
-    future: Future[Transcript]
+    future: Future[Hearing]
 
 
 class SpeechText:
@@ -75,9 +70,8 @@ class SpeechText:
             return self._missed(utterance)
         # Text that may become final is decoded as a whole.
         prefix = [] if utterance.at_pause or utterance.final else self._settled(utterance)
-        signal = utterance.samples.astype(np.float32) / FULL_SCALE
         future = self._transcription.submit(
-            lambda: transcriber.transcribe(signal, prefix), partial=not utterance.final
+            lambda: hear(utterance, prefix), partial=not utterance.final
         )
         if future is None:
             return self._missed(utterance)
@@ -114,19 +108,23 @@ class SpeechText:
         return [self._observation(utterance, segment, 1.0)]
 
     def _tell(self, job: _Job) -> list[Observation]:
-        utterance, transcript = job.utterance, job.future.result()
-        heard = list(self._words(utterance, transcript))
+        utterance, hearing = job.utterance, job.future.result()
+        heard = list(self._words(utterance, hearing))
         if not utterance.final:
-            self._settle(utterance, transcript)
+            self._settle(utterance, hearing.tokens)
             while heard and heard[-1].confidence < UNSURE:
                 heard.pop()
             if not heard:
                 return []
             self._shown.add(utterance.number)
-        elif not heard and utterance.number not in self._shown:
-            return []  # breath, laughter, noise: nothing was said
-        else:
-            self._shown.discard(utterance.number)
+            return [self._segment(utterance, heard)]
+        found = list(self._filled_pauses(utterance, hearing))
+        if heard or utterance.number in self._shown:  # else breath, laughter, noise: no text
+            found.insert(0, self._segment(utterance, heard))
+        self._shown.discard(utterance.number)
+        return found
+
+    def _segment(self, utterance: Utterance, heard: list[Word]) -> Observation:
         segment = TranscriptSegment(
             utterance=utterance.number,
             final=utterance.final,
@@ -136,46 +134,39 @@ class SpeechText:
             syllables=sum(words.syllables(word.text) for word in heard),
         )
         confidence = float(np.mean([word.confidence for word in heard])) if heard else 1.0
-        found = [self._observation(utterance, segment, confidence)]
-        if utterance.final:
-            found += self._filled_pauses(heard)
-        return found
+        seen = self._observation(utterance, segment, confidence)
+        if not heard:
+            return seen
+        start, end = min(seen.start_us, heard[0].start_us), max(seen.end_us, heard[-1].end_us)
+        return replace(seen, start_us=start, end_us=end)
 
     def _settled(self, utterance: Utterance) -> list[int]:
         return self._partial.settled if self._partial.number == utterance.number else []
 
-    def _settle(self, utterance: Utterance, transcript: Transcript) -> None:
+    def _settle(self, utterance: Utterance, tokens: list[int]) -> None:
         """What two partial transcripts agree in is settled for the next ("local agreement",
         Liu, Spanakis and Niehues 2020), but for the last token, which may yet grow."""
         before = self._partial.tokens if self._partial.number == utterance.number else []
-        agreed = takewhile(
-            lambda pair: pair[0] == pair[1], zip(before, transcript.tokens, strict=False)
-        )
+        agreed = takewhile(lambda pair: pair[0] == pair[1], zip(before, tokens, strict=False))
         settled = [token for token, _ in agreed][:-1]
-        self._partial = _Partial(utterance.number, transcript.tokens, settled)
+        self._partial = _Partial(utterance.number, tokens, settled)
 
-    def _words(self, utterance: Utterance, transcript: Transcript) -> Iterable[Word]:
-        spoken = transcript.words
-        weights = [words.syllables(text) for text, _ in spoken]
-        heard = 1.0 - utterance.concealed / len(utterance.samples)
-        places = words.spread(weights, list(utterance.stretches))
-        for (text, confidence), (start, end) in zip(spoken, places, strict=True):
+    def _words(self, utterance: Utterance, hearing: Hearing) -> Iterable[Word]:
+        for word in hearing.words:
             yield Word(
-                text=text,
-                start_us=self._clock.time_us(start),
-                end_us=self._clock.time_us(end),
-                confidence=confidence * heard,
-                filler=words.is_filler(text),
+                text=word.text,
+                start_us=self._clock.time_us(utterance.start + word.start),
+                end_us=self._clock.time_us(utterance.start + word.end),
+                confidence=word.confidence * utterance.heard_share,
+                filler=word.filler,
             )
 
-    def _filled_pauses(self, heard: list[Word]) -> Iterable[Observation]:
-        for word in heard:
-            if word.filler:
-                event = VoiceEvent(
-                    type=VoiceEvent.FILLED_PAUSE, detail=words.filler_kind(word.text)
-                )
-                confidence = TEXT_FILLER_CONFIDENCE * word.confidence
-                yield Observation(event, word.start_us, word.end_us, confidence)
+    def _filled_pauses(self, utterance: Utterance, hearing: Hearing) -> Iterable[Observation]:
+        for filler in hearing.fillers:
+            event = VoiceEvent(type=VoiceEvent.FILLED_PAUSE, detail=words.filler_kind(filler.text))
+            start = self._clock.time_us(utterance.start + filler.start)
+            end = self._clock.time_us(utterance.start + filler.end)
+            yield Observation(event, start, end, filler.confidence * utterance.heard_share)
 
     def _observation(
         self, utterance: Utterance, segment: TranscriptSegment, confidence: float

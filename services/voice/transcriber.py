@@ -81,13 +81,6 @@ def _decoder() -> ort.InferenceSession:
     return models.session("voice", "moonshine_decoder")
 
 
-def load() -> None:
-    """Load the models now, not in the first utterance."""
-    _encoder()
-    _decoder()
-    tokenizer.vocabulary()
-
-
 def encode(signal: Signal) -> States:
     """The encoder's states [n, 288] of a signal [samples] in -1..1."""
     states = _encoder().run(

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Protocol
 
-from services.voice.transcriber import Transcript
+from services.voice.hearing import Hearing
 
 MAX_WAITING = 8
 """Utterances that may wait, of all the process's sessions: about 2 s of work. What comes
@@ -20,13 +20,13 @@ on top is refused, and the analyzer tells so."""
 MAX_WAITING_PARTIALS = 2
 """An unfinished utterance is worth transcribing only when it is next: behind the one at work."""
 
-Work = Callable[[], Transcript]
+Work = Callable[[], Hearing]
 
 
 class Transcription(Protocol):
     """Where transcriptions are done."""
 
-    def submit(self, work: Work, *, partial: bool) -> Future[Transcript] | None:
+    def submit(self, work: Work, *, partial: bool) -> Future[Hearing] | None:
         """None: too much is waiting."""
         ...
 
@@ -39,7 +39,7 @@ class Background:
         self._lock = threading.Lock()
         self._waiting = 0
 
-    def submit(self, work: Work, *, partial: bool) -> Future[Transcript] | None:
+    def submit(self, work: Work, *, partial: bool) -> Future[Hearing] | None:
         with self._lock:
             if self._waiting >= (MAX_WAITING_PARTIALS if partial else MAX_WAITING):
                 return None
@@ -48,7 +48,7 @@ class Background:
         future.add_done_callback(self._done)
         return future
 
-    def _done(self, _: Future[Transcript]) -> None:
+    def _done(self, _: Future[Hearing]) -> None:
         with self._lock:
             self._waiting -= 1
 
@@ -56,10 +56,10 @@ class Background:
 class Inline:
     """Done at once, in the caller's thread: the same on every run, for files and measurements."""
 
-    def submit(self, work: Work, *, partial: bool) -> Future[Transcript] | None:
+    def submit(self, work: Work, *, partial: bool) -> Future[Hearing] | None:
         if partial:
             return None
-        future: Future[Transcript] = Future()
+        future: Future[Hearing] = Future()
         future.set_result(work())
         return future
 

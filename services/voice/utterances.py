@@ -13,11 +13,15 @@ from services.voice.vad import FRAME, VadFrame
 LEAD = SAMPLE_RATE // 5
 """200 ms of sound before the first speech frame: soft onsets belong to the first word."""
 
-TAIL = 8 * FRAME
-"""256 ms after the last: the transcriber wants to hear that a word is over."""
+FILLER_LEAD = SAMPLE_RATE
+"""1 s: a soft, nasal "um" before the first word is often not speech to voice activity.
+The transcriber does not get this part: in silence and noise it makes words up."""
 
-END_SAMPLES = 25 * FRAME
-"""800 ms of silence end an utterance; shorter ones are within a sentence."""
+TAIL = 11 * FRAME
+"""352 ms after the last: the transcriber wants to hear that a word is over."""
+
+END_SAMPLES = 31 * FRAME
+"""1 s of silence ends an utterance; shorter ones are within a sentence."""
 
 LONG_SAMPLES = 5 * SAMPLE_RATE
 """From this length any pause ends it: later words would wait too long."""
@@ -45,6 +49,8 @@ class Utterance:
     unlike a count, it goes on after another worker has taken the session over."""
     start: int
     """Of ``samples``."""
+    text_from: int
+    """How many of the samples lie before the part for the transcriber."""
     samples: npt.NDArray[np.int16]
     stretches: tuple[tuple[int, int], ...]
     """Its speech: (start, end), gaps below PAUSE_SAMPLES left in."""
@@ -57,6 +63,11 @@ class Utterance:
     @property
     def end(self) -> int:
         return self.start + len(self.samples)
+
+    @property
+    def heard_share(self) -> float:
+        """0..1: how much of it was not concealed."""
+        return 1.0 - self.concealed / len(self.samples)
 
     @property
     def speech_seconds(self) -> float:
@@ -85,7 +96,7 @@ class Utterances:
         self._unheard = np.concatenate([self._unheard, np.full(len(samples), concealed)])
         found = [utterance for frame in frames for utterance in self._frame(frame)]
         if not self._stretches:
-            self._drop_before(self._base + len(self._audio) - LEAD - FRAME)
+            self._drop_before(self._base + len(self._audio) - FILLER_LEAD - 2 * FRAME)
         return found
 
     def finish(self) -> list[Utterance]:
@@ -93,7 +104,7 @@ class Utterances:
         return self._close() if self._stretches else []
 
     def _frame(self, frame: VadFrame) -> list[Utterance]:
-        if frame.speech:
+        if frame.voice:
             self._extend(frame)
         if not self._stretches:
             return []
@@ -147,13 +158,15 @@ class Utterances:
     def _utterance(self, *, final: bool, at_pause: bool) -> list[Utterance]:
         if sum(end - start for start, end in self._stretches) < MIN_SPEECH_SAMPLES:
             return []
-        start = max(self._stretches[0][0] - LEAD, self._from, self._base)
+        first = self._stretches[0][0]
+        start = max(first - FILLER_LEAD, self._from, self._base)
         end = self._stretches[-1][1] + (TAIL if at_pause else 0)
         span = slice(start - self._base, end - self._base)
         return [
             Utterance(
                 number=self._number,
                 start=start,
+                text_from=max(first - LEAD - start, 0),
                 samples=self._audio[span].copy(),
                 stretches=tuple(self._stretches),
                 concealed=int(self._unheard[span].sum()),

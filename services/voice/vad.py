@@ -16,6 +16,7 @@ import webrtcvad
 
 from services.runtime import models
 from services.runtime.media import SAMPLE_RATE
+from services.voice.loudness import FULL_SCALE, Levels
 
 FRAME = 512
 """Samples in one Silero frame: 32 ms, the only size that the model takes at 16 kHz."""
@@ -36,11 +37,21 @@ WARM_UP = 4
 """Frames before the gate's opening that are scored first: onsets are soft, and the
 network's state wants some context. 128 ms."""
 
-SPEECH_ON = 0.5
-"""Probability from which speech begins: Silero's own default."""
+SPEECH_ON = 0.4
+"""Probability from which speech begins: a little under Silero's default of 0.5, which misses
+quiet voices in noise; on the meetings here it costs 0.2% of frames."""
 
-SPEECH_OFF = 0.35
-"""Probability below which speech ends: Silero's default of 0.15 less than SPEECH_ON."""
+SPEECH_OFF = 0.15
+"""Below it speech ends. A nasal \"um\" falls this low; a word's end is told by its level."""
+
+LEVEL_FRAMES = 156
+"""Frames whose levels show what is loud and what is not just now: 5 s."""
+
+QUIET, LOUD = 0.1, 0.9
+"""Quantiles of those levels."""
+
+AUDIBLE = 0.25
+"""Where a word ends between the quiet and the loud of those levels, in dB. The network's probability outlasts a word by some 200 ms; its sound does not."""
 
 Samples = npt.NDArray[np.int16]
 
@@ -59,6 +70,10 @@ class VadFrame:
     probability: float
     """0..1 that it is speech; 0 where the gate was closed."""
     speech: bool
+    """By the probability, with hysteresis: goes on some 200 ms after a word."""
+    voice: bool
+    """Speech, and loud enough to be heard: ends with the word, breaks off in its stops."""
+    level_dbfs: float
 
     @property
     def end(self) -> int:
@@ -77,6 +92,7 @@ class VoiceActivity:
         self._open_until = 0
         self._skipped: deque[npt.NDArray[np.float32]] = deque(maxlen=WARM_UP)
         self._speech = False
+        self._levels = Levels(LEVEL_FRAMES)
         self._forget()
 
     def _forget(self) -> None:
@@ -103,7 +119,7 @@ class VoiceActivity:
         start = self._position
         self._position += FRAME
         self._run_gate(frame)
-        scaled = frame.astype(np.float32) / 32768.0
+        scaled = frame.astype(np.float32) / FULL_SCALE
         if start < self._open_until:
             for earlier in self._skipped:
                 self._score(earlier)
@@ -115,7 +131,11 @@ class VoiceActivity:
             self._skipped.append(scaled)
             probability = 0.0
         self._speech = probability >= (SPEECH_OFF if self._speech else SPEECH_ON)
-        return VadFrame(start, probability, self._speech)
+        level = 10.0 * float(np.log10(np.mean(scaled * scaled) + 1e-10))
+        self._levels.push(level)
+        quiet, loud = self._levels.quantile(QUIET), self._levels.quantile(LOUD)
+        audible = level >= quiet + AUDIBLE * (loud - quiet)
+        return VadFrame(start, probability, self._speech, self._speech and audible, level)
 
     def _score(self, frame: npt.NDArray[np.float32]) -> float:
         output, self._state = _session().run(

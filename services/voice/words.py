@@ -1,4 +1,4 @@
-"""Words as sound: syllables, fillers, and where in an utterance each was said."""
+"""Words as sound: syllables, fillers, and roughly where in an utterance each was said."""
 
 import re
 

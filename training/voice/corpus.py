@@ -107,7 +107,7 @@ def read(data: Path) -> list[Recording]:
     found: list[Recording] = []
     for folder in FOLDERS:
         entries = list(manifest(data, folder))
-        turns = _turns([entry.path for entry in entries if entry.path.suffix == ".rttm"])
+        spoken_in_turns = turns([entry.path for entry in entries if entry.path.suffix == ".rttm"])
         entries = [entry for entry in entries if entry.has_audio and entry.duration_s]
         step = -(-len(entries) // MAX_FILES) if entries else 1
         for entry in entries[::step]:
@@ -118,13 +118,13 @@ def read(data: Path) -> list[Recording]:
                     entry,
                     reference(entry),
                     tuple(annotated(grid)) if grid.exists() else (),
-                    tuple(_of(entry.path.stem, turns)),
+                    tuple(turns_of(entry.path.stem, spoken_in_turns)),
                 )
             )
     return [recording for recording in found if len(recording.samples)]
 
 
-def _turns(files: list[Path]) -> dict[str, list[Span]]:
+def turns(files: list[Path]) -> dict[str, list[Span]]:
     """Speaker turns by recording (NIST RTTM: type, file, channel, start, duration, ...)."""
     turns: dict[str, list[Span]] = {}
     for file in files:
@@ -136,7 +136,7 @@ def _turns(files: list[Path]) -> dict[str, list[Span]]:
     return turns
 
 
-def _of(stem: str, turns: dict[str, list[Span]]) -> list[Span]:
+def turns_of(stem: str, turns: dict[str, list[Span]]) -> list[Span]:
     """A recording's turns; file names may carry the corpus' name in front."""
     return next(
         (spans for uri, spans in turns.items() if stem == uri or stem.endswith(f"_{uri}")), []

@@ -114,7 +114,7 @@ def _example(clip: Clip, samples: Samples, start: int) -> Example:
     fillers = np.full(len(states), 0 if clip.spoken or not _has_fillers(clip) else IGNORED)
     for item in inside:
         frames = _frames(item.start, item.end, len(states))
-        letters[frames] = _spread(spell(item.text), frames.stop - frames.start)
+        letters[frames] = spread(spell(item.text), frames.stop - frames.start)
         if item.filler:
             fillers[frames] = CLASSES.index(item.filler)
     text = [item.text for item in inside] if clip.spoken else clip.text
@@ -131,7 +131,7 @@ def _frames(start: int, end: int, count: int) -> slice:
     return slice(first, min(max(round(end / ENCODER_STEP), first + 1), count))
 
 
-def _spread(letters: list[int], frames: int) -> npt.NDArray[np.int64]:
+def spread(letters: list[int], frames: int) -> npt.NDArray[np.int64]:
     """A word's letters evenly over its frames."""
     if not letters:
         return np.full(frames, SILENCE)

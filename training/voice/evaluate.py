@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from training.results import Row
-from training.voice import activity, corpus, prosody, transcripts
+from training.voice import activity, corpus, filled, prosody, transcripts
 
 
 def evaluate(data: Path) -> list[Row]:
     """All figures of the voice service; what the folder lacks is skipped with a word."""
     recordings = corpus.read(data)
-    return [*activity.rows(recordings), *transcripts.rows(recordings), *prosody.rows(recordings)]
+    return [
+        row for part in (activity, transcripts, filled, prosody) for row in part.rows(recordings)
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -33,11 +35,11 @@ def rows(recordings: list[Recording]) -> list[Row]:
     if not pairs:
         return [skipped(AREA, metric, "no voiced recording") for metric in metrics]
     spread = [np.array([abs(np.std(p[:, 0]) - np.std(p[:, 1]))]) for p in map(_fine_only, pairs)]
-    measured = (
+    measured: list[tuple[Callable[[Pairs], float], list[Pairs], str, float | None]] = [
         (_fine_cents, pairs, "cents", 20.0),
         (_gross, pairs, "", 0.05),
-        (lambda rows: float(rows.mean() / 100), spread, "semitones", None),
-    )
+        (_semitones, spread, "semitones", None),
+    ]
     found = []
     for metric, (statistic, items, unit, target) in zip(metrics, measured, strict=True):
         low, high = bootstrap(items, statistic)
@@ -80,6 +82,10 @@ def _fine_only(pairs: Pairs) -> Pairs:
 def _fine_cents(pairs: Pairs) -> float:
     fine = _fine_only(pairs)
     return float(np.abs(fine[:, 0] - fine[:, 1]).mean())
+
+
+def _semitones(cents: Pairs) -> float:
+    return float(cents.mean() / 100)
 
 
 def _gross(pairs: Pairs) -> float:

@@ -61,7 +61,12 @@ def words(text: str) -> list[str]:
     plain = text.lower().replace("’", "'").replace("%", " percent ")
     plain = re.sub(r"(\d+)", lambda found: f" {_spoken(int(found[1]))} ", plain)
     plain = re.sub(r"[^a-z' ]", " ", plain)
-    return [word for raw in plain.split() if (word := raw.strip("'"))]
+    return [word for raw in plain.split() if (word := _unquoted(raw))]
+
+
+def _unquoted(word: str) -> str:
+    """Without quotation marks, but 'er (her) and 'cause keep their apostrophe."""
+    return word.strip("'") if word.endswith("'") else word
 
 
 def without_fillers(said: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,27 @@ import torch
 from torch import nn
 
 from services.runtime import models
-from services.voice.alignment import LETTERS, align
+from services.runtime.media import SAMPLE_RATE
+from services.voice import words
+from services.voice.alignment import LETTERS, align, spell
+from services.voice.hearing import Networks, hear
+from services.voice.highpass import HighPass
 from services.voice.transcriber import ENCODER_STEP, States
 from training.accuracy import DEFAULT_DATA
+from training.data import manifest
+from training.voice import held_out
 from training.voice.augment import vary
-from training.voice.dataset import CLASSES, IGNORED, Example, _spread, examples, recorded
+from training.voice.dataset import (
+    CLASSES,
+    FOLDERS,
+    IGNORED,
+    Example,
+    examples,
+    recorded,
+    spread,
+    utterances,
+)
+from training.voice.sound import load
 from training.voice.synthesis import Clip, clips
 
 SEED = 11
@@ -36,9 +53,10 @@ RECORDED_VARIATIONS = 8
 """Of each recording: there are few."""
 
 LETTERS_WIDTH = 96
-LETTERS_STEPS = 1500
+LETTERS_STEPS = 1000
 FILLERS_WIDTH = 48
-FILLERS_STEPS = 700
+FILLERS_STEPS = 500
+
 BATCH = 32
 CROP = 208
 """Frames of a training crop: 5 s."""
@@ -48,6 +66,9 @@ DROPOUT = 0.2
 RECORDED_SHARE = 0.4
 """Of each batch: real speech is rare but what counts."""
 ALIGNMENT_ROUNDS = 2
+
+OTHER_FOLDS = 3
+"""Of the recordings without fillers, which are held out together."""
 
 Labels = npt.NDArray[np.int64]
 
@@ -121,6 +142,10 @@ def scores(model: FrameClassifier, states: States) -> npt.NDArray[np.float32]:
         return np.asarray(model(torch.from_numpy(states)[None])[0].numpy())
 
 
+def probabilities(model: FrameClassifier, states: States) -> npt.NDArray[np.float32]:
+    return np.asarray(np.exp(scores(model, states)))
+
+
 def train_letters(synthetic: list[Example], real: list[Example]) -> FrameClassifier:
     """Letters from words of known place; then the places in other recordings are found with
     them, and all are trained on (Viterbi training)."""
@@ -137,9 +162,6 @@ def aligned(model: FrameClassifier, example: Example) -> Example:
     """The example with labels where its words were found; itself if they're known already."""
     if not (example.letters == IGNORED).any():
         return example
-    from services.voice import words
-    from services.voice.alignment import spell
-
     places = align(scores(model, example.states), example.text)
     if places is None:
         return example
@@ -147,7 +169,7 @@ def aligned(model: FrameClassifier, example: Example) -> Example:
     fillers = np.zeros(len(example.states), np.int64)
     for word, (start, end) in zip(example.text, places, strict=True):
         frames = slice(start // ENCODER_STEP, end // ENCODER_STEP)
-        letters[frames] = _spread(spell(word), frames.stop - frames.start)
+        letters[frames] = spread(spell(word), frames.stop - frames.start)
         if words.is_filler(word):
             fillers[frames] = CLASSES.index(words.filler_kind(word))
     return replace(example, letters=letters, fillers=fillers)
@@ -191,6 +213,53 @@ def export(model: FrameClassifier, path: Path) -> None:
     program.save(str(path))
 
 
+def timed(real: list[Example]) -> set[str]:
+    """Recordings with annotated word times, before others are aligned."""
+    return {example.name for example in real if (example.letters != IGNORED).all()}
+
+
+def held_out_hearing(
+    data: Path, synthetic: list[Example], real: list[Example], timed: set[str]
+) -> dict[str, held_out.Held]:
+    """Each recording of ``real`` as heard by networks that were trained on others: the letters
+    without all those with annotated times, the fillers fold by fold."""
+    letters = train(
+        _letters(synthetic),
+        _letters([example for example in real if example.name not in timed]),
+        LETTER_CLASSES,
+        LETTERS_WIDTH,
+        LETTERS_STEPS,
+    )
+    files = {entry.path.name: entry.path for folder in FOLDERS for entry in manifest(data, folder)}
+    heard = {}
+    for names in folds(real):
+        fillers_network = train_fillers(synthetic, [e for e in real if e.name not in names])
+        networks = Networks(partial(scores, letters), partial(probabilities, fillers_network))
+        for name in names:
+            heard[held_out.fingerprint(files[name])] = _hear(files[name], networks)
+    return heard
+
+
+def folds(real: list[Example]) -> list[list[str]]:
+    """Every recording with fillers by itself, the others in OTHER_FOLDS."""
+    with_fillers = sorted({example.name for example in real if (example.fillers > 0).any()})
+    others = sorted({example.name for example in real} - set(with_fillers))
+    return [[name] for name in with_fillers] + [others[i::OTHER_FOLDS] for i in range(OTHER_FOLDS)]
+
+
+def _hear(path: Path, networks: Networks) -> held_out.Held:
+    filled, spoken = [], []
+    for utterance in utterances(HighPass().push(load(path))):
+        hearing = hear(utterance, [], networks)
+        start = utterance.start
+        filled += [
+            ((start + f.start) / SAMPLE_RATE, (start + f.end) / SAMPLE_RATE)
+            for f in hearing.fillers
+        ]
+        spoken += [(word.text, (start + word.start) / SAMPLE_RATE) for word in hearing.words]
+    return held_out.Held(filled_pauses=filled, words=spoken)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
@@ -201,8 +270,9 @@ def main() -> None:
     real = varied(recorded(arguments.data), RECORDED_VARIATIONS)
     letters = train_letters(synthetic, real)
     export(letters, arguments.out / "letters.onnx")
-    real = [aligned(letters, example) for example in real]
-    export(train_fillers(synthetic, real), arguments.out / "filled_pause.onnx")
+    placed = [aligned(letters, example) for example in real]
+    export(train_fillers(synthetic, placed), arguments.out / "filled_pause.onnx")
+    held_out.write(held_out_hearing(arguments.data, synthetic, placed, timed(real)))
 
 
 if __name__ == "__main__":

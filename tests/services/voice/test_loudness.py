@@ -19,9 +19,9 @@ def told(speech_dbfs: float, noise_dbfs: float, chunks: int = 100) -> set[str]:
     meter = LevelMeter()
     found = []
     for _ in range(20):
-        found += meter.push(tone(noise_dbfs), tone(noise_dbfs), speech=False)
+        found += meter.push(tone(noise_dbfs), tone(noise_dbfs), voice=False, quiet=True)
     for _ in range(chunks):
-        found += meter.push(tone(speech_dbfs), tone(speech_dbfs), speech=True)
+        found += meter.push(tone(speech_dbfs), tone(speech_dbfs), voice=True, quiet=False)
     assert len({warning.detail for warning in found}) == len(found), "told more than once"
     return {warning.detail for warning in found}
 
@@ -38,22 +38,24 @@ def test_levels_are_told() -> None:
     assert told(3, -60) == {"clipping"}
 
 
-def test_nothing_is_told_before_two_seconds_of_speech() -> None:
-    assert told(-50, -80, chunks=40) == set()
+def test_nothing_is_told_before_three_seconds_of_voice() -> None:
+    assert told(-50, -80, chunks=70) == set()
 
 
 def test_a_warning_comes_again_after_half_a_minute() -> None:
     meter = LevelMeter()
-    warnings = [w for _ in range(1000) for w in meter.push(tone(-50), tone(-50), speech=True)]
+    warnings = [
+        w for _ in range(1000) for w in meter.push(tone(-50), tone(-50), voice=True, quiet=False)
+    ]
     assert [warning.detail for warning in warnings] == ["too_quiet", "too_quiet"]
 
 
 def test_the_floor_is_unknown_until_half_a_second_without_speech() -> None:
     meter = LevelMeter()
     for _ in range(11):
-        meter.push(tone(-60), tone(-60), speech=False)
+        meter.push(tone(-60), tone(-60), voice=False, quiet=True)
     assert meter.noise_dbfs is None
-    meter.push(tone(-60), tone(-60), speech=False)
+    meter.push(tone(-60), tone(-60), voice=False, quiet=True)
     assert meter.noise_dbfs == pytest.approx(-60, abs=0.3)
 
 
@@ -62,7 +64,7 @@ def test_a_dead_microphone_is_no_noise_floor() -> None:
     silence = np.zeros(CHUNK, np.int16)
     assert loudness.is_dead(silence)
     for _ in range(50):
-        meter.push(silence, silence, speech=False)
+        meter.push(silence, silence, voice=False, quiet=True)
     assert meter.noise_dbfs is None
     assert not loudness.is_dead(tone(-80))
 

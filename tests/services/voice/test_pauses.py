@@ -8,7 +8,7 @@ def stretches(pattern: str) -> list[tuple[str, int, int]]:
     found: list[Stretch] = []
     for index, sign in enumerate(pattern):
         speech = sign == "#"
-        found += pauses.push(VadFrame(index * FRAME, 0.9 if speech else 0.1, speech))
+        found += pauses.push(VadFrame(index * FRAME, 0.9 if speech else 0.1, speech, speech, -30.0))
     found += pauses.finish()
     return [(item.kind, item.start // FRAME, item.end // FRAME) for item in found]
 

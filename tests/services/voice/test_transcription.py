@@ -1,18 +1,16 @@
 import threading
 
-import numpy as np
-
-from services.voice.transcriber import Transcript
+from services.voice.hearing import Hearing
 from services.voice.transcription import MAX_WAITING, Background, Inline
 
-NOTHING = Transcript([], [], np.zeros((0, 288), np.float32))
+NOTHING = Hearing([], [], [])
 
 
 def test_the_queue_is_bounded_and_finals_come_before_partials() -> None:
     background = Background()
     gate = threading.Event()
 
-    def work() -> Transcript:
+    def work() -> Hearing:
         gate.wait(10)
         return NOTHING
 
@@ -36,7 +34,7 @@ def test_a_cancelled_one_leaves_its_place() -> None:
     background = Background()
     gate = threading.Event()
 
-    def work() -> Transcript:
+    def work() -> Hearing:
         gate.wait(10)
         return NOTHING
 

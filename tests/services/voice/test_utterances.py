@@ -2,7 +2,7 @@ import numpy as np
 
 from services.runtime.media import Pcm
 from services.voice.clock import StreamClock
-from services.voice.utterances import LEAD, MAX_SAMPLES, TAIL, Utterance, Utterances
+from services.voice.utterances import FILLER_LEAD, LEAD, MAX_SAMPLES, TAIL, Utterance, Utterances
 from services.voice.vad import FRAME, VadFrame
 
 RAMP = np.arange(FRAME * 2000) % 30_000
@@ -17,7 +17,7 @@ def cut(pattern: str, start_us: int = 0) -> list[Utterance]:
         samples = RAMP[index * FRAME : (index + 1) * FRAME].astype(np.int16)
         clock.lay(Pcm(samples, start_us + index * 32_000, index))
         probability = {"#": 0.95, "~": 0.6, ".": 0.02}[sign]
-        frame = VadFrame(index * FRAME, probability, sign != ".")
+        frame = VadFrame(index * FRAME, probability, sign != ".", sign != ".", -30.0)
         found += utterances.push(samples, [frame], concealed=False)
     return found + utterances.finish()
 
@@ -28,7 +28,8 @@ def final(pattern: str) -> list[Utterance]:
 
 def test_sound_and_place_agree() -> None:
     (utterance,) = final("." * 30 + "#" * 20 + "." * 30)
-    assert utterance.start == 30 * FRAME - LEAD
+    assert utterance.start == max(30 * FRAME - FILLER_LEAD, 0)
+    assert utterance.start + utterance.text_from == 30 * FRAME - LEAD
     assert utterance.end == 50 * FRAME + TAIL
     expected = RAMP[utterance.start : utterance.end]
     assert utterance.samples.tolist() == expected.tolist()
@@ -44,7 +45,7 @@ def test_a_short_pause_keeps_a_sentence_together_a_long_one_ends_it() -> None:
     (utterance,) = final("#" * 30 + "." * 12 + "#" * 30 + "." * 40)
     assert utterance.stretches == ((0, 30 * FRAME), (42 * FRAME, 72 * FRAME))
     assert utterance.speech_seconds == 60 * 0.032
-    assert len(final("#" * 30 + "." * 26 + "#" * 30)) == 2
+    assert len(final("#" * 30 + "." * 32 + "#" * 30)) == 2
 
 
 def test_what_is_heard_at_a_pause_is_what_is_final() -> None:
@@ -60,22 +61,22 @@ def test_long_speech_is_told_on_the_way() -> None:
 
 
 def test_after_five_seconds_any_pause_ends_it() -> None:
-    first, second = final("#" * 170 + "." * 9 + "#" * 30)
+    first, second = final("#" * 170 + "." * 12 + "#" * 30)
     assert first.stretches[-1][1] == 170 * FRAME
-    assert second.stretches[0][0] == 179 * FRAME
+    assert second.stretches[0][0] == 182 * FRAME
 
 
 def test_speech_without_pause_is_cut_where_it_is_weakest() -> None:
     found = final("#" * 250 + "~" * 5 + "#" * 300)
     assert found[0].end == 252 * FRAME + FRAME // 2
     assert found[1].start == found[0].end
-    assert all(len(utterance.samples) <= MAX_SAMPLES + LEAD + FRAME for utterance in found)
+    assert all(len(utterance.samples) <= MAX_SAMPLES + FILLER_LEAD + FRAME for utterance in found)
     spoken = sum(utterance.speech_seconds for utterance in found)
     assert abs(spoken - 555 * 0.032) < 1e-6
 
 
 def test_numbers_go_on_with_time_so_that_a_takeover_repeats_none() -> None:
-    pattern = ("#" * 20 + "." * 30) * 3
+    pattern = ("#" * 20 + "." * 40) * 3
     first = [utterance.number for utterance in cut(pattern, start_us=1_000_000_000)]
     later = [utterance.number for utterance in cut(pattern, start_us=1_010_000_000)]
     assert first == sorted(first)
