@@ -51,7 +51,8 @@ QUIET, LOUD = 0.1, 0.9
 """Quantiles of those levels."""
 
 AUDIBLE = 0.25
-"""Where a word ends between the quiet and the loud of those levels, in dB. The network's probability outlasts a word by some 200 ms; its sound does not."""
+"""Where a word ends between the quiet and the loud of those levels, in dB. The network's
+probability outlasts a word by some 200 ms; its sound does not."""
 
 Samples = npt.NDArray[np.int16]
 
