@@ -1,0 +1,1 @@
+"""Fuses the session's signals into hints and the report."""

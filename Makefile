@@ -1,0 +1,83 @@
+# Greenroom. `make run` and `make test` need Python 3.11 and nothing else.
+PYTHON ?= python3.11
+ifeq ($(shell command -v $(PYTHON) 2>/dev/null),)
+PYTHON := python3
+endif
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+OUT ?= out
+DATA ?=
+RECORDING ?=
+SOURCES := services gateway deploy loadtest training tests
+STAMP := $(VENV)/.ready
+MANIFESTS := $(wildcard services/*/models/manifest.toml)
+
+.PHONY: run demo test check test-unit test-e2e setup proto lock bench accuracy browser training-setup clean
+
+run: setup
+	$(BIN)/greenroom run
+
+# make demo RECORDING=file OUT=dir
+demo: setup
+	$(BIN)/greenroom demo $(if $(RECORDING),"$(RECORDING)") --out "$(OUT)"
+
+test: setup check test-unit test-e2e
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-unit: setup
+	$(BIN)/pytest -q -m "not e2e"
+
+test-e2e: setup browser
+	$(BIN)/pytest -q -m e2e
+
+bench: setup
+	$(BIN)/python -m loadtest.bench --out "$(OUT)"
+
+# make accuracy DATA=dir OUT=dir
+accuracy: setup training-setup
+	$(BIN)/python -m training.accuracy $(if $(DATA),--data "$(DATA)") --out "$(OUT)"
+
+setup: $(STAMP)
+
+# Three tries: a registry may fail once.
+$(STAMP): pyproject.toml requirements.lock $(MANIFESTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	  { echo "Greenroom needs Python 3.11: install it, or say make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install -q uv==$(UV_VERSION)
+	for try in 1 2 3; do \
+	  $(BIN)/uv pip install -q -p $(BIN)/python -r requirements.lock && break; \
+	  test $$try -lt 3 || exit 1; sleep 5; done
+	$(BIN)/uv pip install -q -p $(BIN)/python --no-deps -e .
+	for try in 1 2 3; do \
+	  $(BIN)/python -m services.runtime.models fetch && break; \
+	  test $$try -lt 3 || exit 1; sleep 5; done
+	touch $@
+
+# Chromium for the browser tests: Debian's package where we may install it.
+browser:
+	@command -v chromium >/dev/null || { \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } || \
+	  { echo "Browser tests need Chromium: install it, so that 'chromium' is on the PATH."; exit 1; }
+
+training-setup: setup
+	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install -q torch==2.13.0
+	$(BIN)/uv pip install -q -p $(BIN)/python -r requirements-training.lock
+
+proto: setup
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto \
+	  --python_out=proto/gen --mypy_out=proto/gen \
+	  --grpc_python_out=proto/gen --mypy_grpc_out=proto/gen proto/greenroom/v1/*.proto
+
+lock:
+	$(BIN)/uv pip compile -q pyproject.toml --extra dev --extra postgres \
+	  --generate-hashes --no-emit-index-url -o requirements.lock
+
+clean:
+	rm -rf $(VENV) out build *.egg-info services/*/models/fetched

@@ -1,0 +1,94 @@
+"""ReportService over gRPC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import grpc
+from greenroom.v1.report_pb2 import (
+    EraseRequest,
+    EraseResponse,
+    GetReportRequest,
+    GetReportResponse,
+    ListReportsRequest,
+    ListReportsResponse,
+    Report,
+    ReportSummary,
+)
+from greenroom.v1.report_pb2_grpc import ReportServiceServicer
+from greenroom.v1.session_pb2 import SessionInfo
+from nats.js.errors import KeyNotFoundError
+
+from services.aggregator.html import render
+from services.aggregator.store import Store, StoredReport
+from services.runtime.bus import Bus
+
+if TYPE_CHECKING:
+    # Generic in the stubs alone.
+    Call: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+
+class ReportRpc(ReportServiceServicer):
+    """Reads and erases what the store has; any aggregator answers for all sessions."""
+
+    def __init__(self) -> None:
+        self._bus: Bus | None = None
+        self._store: Store | None = None
+
+    def connect(self, bus: Bus, store: Store) -> None:
+        """The server starts before the bus is there; until then calls are unavailable."""
+        self._bus, self._store = bus, store
+
+    async def GetReport(  # noqa: N802 - the service's name
+        self, request: GetReportRequest, context: Call
+    ) -> GetReportResponse:
+        bus, store = await self._ready(context)
+        stored = await store.get(request.session_id)
+        if stored is None:
+            code, why = await self._absence(bus, request.session_id)
+            await context.abort(code, why)
+            raise AssertionError("abort raises")
+        report = Report.FromString(stored.message)
+        return GetReportResponse(report=report, json=stored.json.decode(), html=render(report))
+
+    async def ListReports(  # noqa: N802
+        self, request: ListReportsRequest, context: Call
+    ) -> ListReportsResponse:
+        _, store = await self._ready(context)
+        stored = await store.of_candidate(request.candidate_id)
+        return ListReportsResponse(reports=[_summary(each) for each in stored])
+
+    async def Erase(  # noqa: N802
+        self, request: EraseRequest, context: Call
+    ) -> EraseResponse:
+        bus, store = await self._ready(context)
+        gone = await store.erase(session_id=request.session_id, candidate_id=request.candidate_id)
+        for session_id in {*gone, request.session_id} - {""}:
+            await bus.purge(session_id)
+        return EraseResponse(sessions=len(gone))
+
+    async def _ready(self, context: Call) -> tuple[Bus, Store]:
+        if self._bus is None or self._store is None:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "starting: try again in a moment")
+            raise AssertionError("abort raises")
+        return self._bus, self._store
+
+    async def _absence(self, bus: Bus, session_id: str) -> tuple[grpc.StatusCode, str]:
+        try:
+            entry = await bus.sessions.get(session_id or "none")
+        except KeyNotFoundError:
+            return grpc.StatusCode.NOT_FOUND, "there is no such session"
+        if SessionInfo.FromString(entry.value or b"").ended:
+            return grpc.StatusCode.FAILED_PRECONDITION, "the report is being written"
+        return grpc.StatusCode.FAILED_PRECONDITION, "the session has not ended"
+
+
+def _summary(stored: StoredReport) -> ReportSummary:
+    report = Report.FromString(stored.message)
+    return ReportSummary(
+        session_id=report.session_id,
+        started_us=report.started_us,
+        duration_ms=report.duration_ms,
+        measures=report.measures,
+        scores=report.scores,
+    )

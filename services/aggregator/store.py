@@ -1,0 +1,117 @@
+"""Reports that last: SQLAlchemy, SQLite in WAL mode by default, PostgreSQL by its URL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from greenroom.v1.report_pb2 import Report
+from sqlalchemy import BigInteger, LargeBinary, String, delete, event, select
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from services.aggregator.report import to_json
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class StoredReport(Base):
+    """One session's report. Nothing here names a person: candidate_id is a hash."""
+
+    __tablename__ = "reports"
+
+    session_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    candidate_id: Mapped[str] = mapped_column(String(64), index=True)
+    started_us: Mapped[int] = mapped_column(BigInteger)
+    json: Mapped[bytes] = mapped_column(LargeBinary)
+    """Canonical UTF-8: the bytes that were written."""
+    message: Mapped[bytes] = mapped_column(LargeBinary)
+    """The same as protobuf."""
+
+
+class Store:
+    """Use ``async with Store(url)``; brings the database's schema up to date first."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_async_engine(url)
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+        if self._engine.dialect.name == "sqlite":
+            event.listen(self._engine.sync_engine, "connect", _set_pragmas)
+
+    async def __aenter__(self) -> Store:
+        async with self._engine.begin() as connection:
+            await connection.run_sync(_migrate)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._engine.dispose()
+
+    async def put(self, candidate_id: str, report: Report) -> None:
+        """Write or replace a session's report."""
+        stored = StoredReport(
+            session_id=report.session_id,
+            candidate_id=candidate_id,
+            started_us=report.started_us,
+            json=to_json(report).encode(),
+            message=report.SerializeToString(deterministic=True),
+        )
+        async with self._sessions.begin() as session:
+            await session.merge(stored)
+
+    async def get(self, session_id: str) -> StoredReport | None:
+        async with self._sessions() as session:
+            return await session.get(StoredReport, session_id)
+
+    async def of_candidate(self, candidate_id: str) -> Sequence[StoredReport]:
+        """Oldest first."""
+        wanted = (
+            select(StoredReport)
+            .where(StoredReport.candidate_id == candidate_id)
+            .order_by(StoredReport.started_us, StoredReport.session_id)
+        )
+        async with self._sessions() as session:
+            return (await session.scalars(wanted)).all()
+
+    async def erase(self, *, session_id: str = "", candidate_id: str = "") -> list[str]:
+        """Delete one session's report, or all of a candidate; returns the sessions' ids."""
+        if not session_id and not candidate_id:
+            return []
+        of = (
+            StoredReport.session_id == session_id
+            if session_id
+            else StoredReport.candidate_id == candidate_id
+        )
+        async with self._sessions.begin() as session:
+            gone = (await session.scalars(select(StoredReport.session_id).where(of))).all()
+            await session.execute(delete(StoredReport).where(of))
+        if gone and self._engine.dialect.name == "sqlite":
+            await self._truncate_log()
+        return list(gone)
+
+    async def _truncate_log(self) -> None:
+        """What was erased must not linger in SQLite's write-ahead log; the pages themselves
+        are overwritten by secure_delete."""
+        async with self._engine.connect() as connection:
+            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
