@@ -29,7 +29,7 @@ OPUS_RATE = 48_000
 OPUS_SAMPLES = 960
 """20 ms, what browsers send."""
 
-ENCODING = "vp8-640-30-1500k-opus-20ms-v1"
+ENCODING = "vp8-640-30-1500k-opus-20ms-v2"
 """Part of the cache's key: change it when the encoding changes."""
 
 
@@ -131,7 +131,7 @@ class _VideoEncoder:
         self._stream.pix_fmt = "yuv420p"
         self._stream.bit_rate = VIDEO_BITRATE
         self._stream.gop_size = KEY_INTERVAL
-        self._stream.options = {"deadline": "realtime", "cpu-used": "6", "lag-in-frames": "0"}
+        self._stream.options = {"deadline": "realtime", "cpu-used": "-8", "static-thresh": "100"}
 
     def add(self, frame: av.VideoFrame) -> None:
         time_s = frame.time or 0.0
