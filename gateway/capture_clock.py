@@ -52,10 +52,16 @@ class SenderClock:
 
 
 class CaptureClock:
-    """One stream's RTP timestamps as Unix microseconds, never going backwards."""
+    """One stream's RTP timestamps as Unix microseconds, never going backwards.
 
-    def __init__(self, rate: int, sender: SenderClock) -> None:
+    `span_us` is how long a packet's media lasts: its last sample was captured before it
+    was sent. A sender that gives its reports the time of sending would otherwise put
+    sound up to a packet into the future.
+    """
+
+    def __init__(self, rate: int, sender: SenderClock, span_us: int = 0) -> None:
         self._rate = rate
+        self._span_us = span_us
         self._sender = sender
         self._last_rtp: int | None = None
         self._unwrapped = 0
@@ -73,11 +79,12 @@ class CaptureClock:
 
     def capture_us(self, rtp_timestamp: int, arrival_us: int) -> int:
         """When the sample with this RTP timestamp was captured."""
+        latest_us = arrival_us - self._span_us
         if self._last_rtp is not None:
             self._unwrapped += self._since_last(rtp_timestamp)
         self._last_rtp = rtp_timestamp
         media_us = self._unwrapped * MICROSECONDS // self._rate
-        smallest = self._smallest.add(arrival_us - media_us, arrival_us)
+        smallest = self._smallest.add(latest_us - media_us, arrival_us)
         if self._report is not None and self._sender.offset_us is not None:
             units, sender_us = self._report
             captured = sender_us + (self._unwrapped - units) * MICROSECONDS // self._rate
@@ -85,7 +92,7 @@ class CaptureClock:
         else:
             captured = media_us + smallest
         # What has arrived was captured before, whatever the reports say.
-        captured = min(captured, arrival_us)
+        captured = min(captured, latest_us)
         self._last_us = max(captured, self._last_us)
         return self._last_us
 

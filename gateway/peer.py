@@ -24,14 +24,17 @@ from gateway import sdp
 from gateway.assembly import READERS, PacketReader, VideoAssembler
 from gateway.audio import AudioReceiver, Chunker
 from gateway.capture_clock import CaptureClock, SenderClock
+from gateway.opus import PACKET_SAMPLES
 from gateway.settings import GatewaySettings
 from gateway.video import JpegEncoder, Sampler, VideoReceiver
 from services.runtime.bus import now_us
 from services.runtime.ledger import Ledger
+from services.runtime.media import MICROSECONDS, SAMPLE_RATE
 
 log = structlog.get_logger(__name__)
 
 VIDEO_RATE, AUDIO_RATE = 90_000, 48_000
+PACKET_US = PACKET_SAMPLES * MICROSECONDS // SAMPLE_RATE
 """RTP clock rates of VP8 and H.264 (RFC 7741, RFC 6184) and of Opus (RFC 7587)."""
 
 DATA_CHANNEL_LIMIT = 1_000
@@ -166,8 +169,8 @@ class Peer:
             if kind in kinds or transceiver.receiver is None:
                 continue  # a second camera is not analysed
             kinds.add(kind)
-            rate = VIDEO_RATE if kind == "video" else AUDIO_RATE
-            clock = CaptureClock(rate, self._clock)
+            rate, span_us = (VIDEO_RATE, 0) if kind == "video" else (AUDIO_RATE, PACKET_US)
+            clock = CaptureClock(rate, self._clock, span_us)
             codecs = {codec.payloadType: codec.name.lower() for codec in transceiver._codecs}
             assembler = (
                 self._video_path(clock, codecs) if kind == "video" else self._audio_path(clock)
