@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -53,6 +53,10 @@ class Recording:
     duration_s: float
     video: list[EncodedPacket]
     audio: list[EncodedPacket]
+
+    def without(self, kind: str) -> Recording:
+        """The same without its "video" or "audio"."""
+        return replace(self, video=[]) if kind == "video" else replace(self, audio=[])
 
 
 def default_cache() -> Path:

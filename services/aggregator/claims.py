@@ -69,7 +69,7 @@ WORDS: dict[str, Words] = {
         importance=1.3,
     ),
     "filled_pauses": Words(
-        good="You used few 'um's and 'uh's ({value}).",
+        good="You used few or no 'um's and 'uh's ({value}).",
         high="You said 'um' or 'uh' {value}.",
         drill="Answer a question for one minute, and each time an 'um' wants to come, close your "
         "mouth and wait for a breath instead. A silent pause sounds thoughtful.",
@@ -237,7 +237,7 @@ def figure(name: str, value: float) -> str:
         case "%":
             return f"{value:.0f}%"
         case "/min":
-            return f"{value:.0f} times a minute" if value >= 1.5 else "about once a minute"
+            return _rate(value)
         case "/100 words":
             return f"{value:.0f} times in 100 words"
         case "of 4":
@@ -252,6 +252,14 @@ def figure(name: str, value: float) -> str:
             return f"{value:.0f}"
         case _:
             return f"{value:.1f} {unit}"
+
+
+def _rate(per_minute: float) -> str:
+    if per_minute == 0:
+        return "none"
+    if per_minute < 0.5:
+        return "less than once a minute"
+    return "about once a minute" if per_minute < 1.5 else f"{per_minute:.0f} times a minute"
 
 
 def claim(finding: Finding, stretch: Stretch, start_us: int) -> Claim:

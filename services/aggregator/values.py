@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import numpy as np
 from greenroom.v1.report_pb2 import MeasureValue
@@ -321,10 +321,13 @@ class Values:
 
     def _measure_answer(self) -> None:
         asked = self._stretch.asked
-        self._put("answer_time", self._stretch.seconds)
+        first = self._first_speech_us()
+        if first is None:
+            self._put("answer_time", None, why=NO_MICROPHONE if not self._voice else NO_VOICE)
+        else:
+            self._put("answer_time", self._stretch.seconds)
         if asked is None:
             return
-        first = self._first_speech_us()
         if first is None:
             why = NO_MICROPHONE if not self._voice else NO_VOICE
             self._put("response_delay", None, why=why)
@@ -362,7 +365,7 @@ def _seconds(windows: list[Window]) -> float:
     """Media time of the windows. A window lasts from its first frame to its last; the step to
     the next belongs to it, unless that is a gap."""
     total = 0
-    for window, following in zip(windows, [*windows[1:], None], strict=True):
+    for window, following in zip_longest(windows, windows[1:]):
         length = window.end_us - window.start_us
         if following is not None:
             step = following.start_us - window.start_us

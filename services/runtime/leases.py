@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -42,6 +43,7 @@ start a dead worker's sessions go on within 2 s."""
 
 SCAN_S = 0.1
 RETRY_S = 1.0
+MAX_RETRY_S = 32.0
 """A session whose work failed is offered again after this, perhaps to another worker."""
 
 ASK_DELAY_S = 0.15
@@ -101,6 +103,7 @@ class Leases:
         self._beats: dict[str, tuple[LeaseRecord, datetime]] = {}
         self._server_now: datetime | None = None
         self._mine: dict[str, Lease] = {}
+        self._failures: Counter[str] = Counter()
         self._asking: set[asyncio.Task[None]] = set()
         self._load = telemetry.SESSIONS.labels(self._kind)
 
@@ -127,6 +130,7 @@ class Leases:
         info = SessionInfo() if gone else SessionInfo.FromString(entry.value or b"")
         if gone or info.closed:
             self._sessions.pop(entry.key, None)
+            self._failures.pop(entry.key, None)
             self._held.pop(entry.key, None)
             if gone and (lease := self._mine.get(entry.key)) and lease.task:
                 lease.task.cancel("the session was erased")
@@ -254,11 +258,14 @@ class Leases:
         except asyncio.CancelledError:
             raise
         except Exception:  # one session's failure must not take the others along
+            self._failures[session_id] += 1
             log.exception("session failed", session=session_id, kind=self._kind)
-            await asyncio.sleep(RETRY_S)
+            # Ever more slowly: what fails for the session's own sake fails again.
+            await asyncio.sleep(min(MAX_RETRY_S, RETRY_S * 2 ** (self._failures[session_id] - 1)))
             await self._delete(f"{self._kind}.session.{session_id}", lease.revision)
         finally:
             if finished:
+                self._failures.pop(session_id, None)
                 await self._mark_done(lease)
             del self._mine[session_id]
             self._load.set(len(self._mine))
