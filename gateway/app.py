@@ -26,7 +26,7 @@ from gateway.registry import Registry
 from gateway.rpc import SessionRpc
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
-from services.runtime import process
+from services.runtime import process, tasks
 from services.runtime.health import serve_grpc
 
 WEB = Path(__file__).parent / "web"
@@ -84,16 +84,14 @@ def _lifespan(
                 settings, lambda server: add_SessionServiceServicer_to_server(rpc, server)
             ) as server:
                 await server.set_serving(True)
-                tasks = [
+                loops = [
                     asyncio.create_task(sessions.watch()),
                     asyncio.create_task(process.watch_loop_lag()),
                 ]
                 try:
                     yield
                 finally:
-                    for task in tasks:
-                        task.cancel()
-                    await asyncio.gather(*tasks, return_exceptions=True)
+                    await tasks.end(loops)
                     await sessions.close()
 
     return lifespan

@@ -24,6 +24,7 @@ from nats.aio.subscription import Subscription
 from gateway.peer import MediaSink, Peer
 from gateway.registry import Registry
 from gateway.settings import GatewaySettings
+from services.runtime import tasks
 from services.runtime.bus import Bus, SessionMessage, now_us
 from services.runtime.ledger import Ledger
 
@@ -251,10 +252,7 @@ class LiveSession:
                 await subscription.unsubscribe()
         self._subscriptions.clear()
         current = asyncio.current_task()
-        tasks = [task for task in self._tasks if task is not current]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks.end([task for task in self._tasks if task is not current])
         with contextlib.suppress(Exception):  # best effort when the bus is away
             await self._publish_accounting(final=True)
         self.tell({"type": "state", "state": "closed", "reason": reason})

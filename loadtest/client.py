@@ -21,6 +21,7 @@ from aiortc import (
 
 from loadtest.recording import Recording
 from loadtest.tracks import Pacer, PacketTrack
+from services.runtime import tasks
 
 REQUEST_TIMEOUT_S = 20.0
 CONNECT_TIMEOUT_S = 15.0
@@ -80,8 +81,7 @@ class Client:
             try:
                 yield client
             finally:
-                events.cancel()
-                await asyncio.gather(events, return_exceptions=True)
+                await tasks.end([events])
                 await client.leave()
 
     async def join(self, recording: Recording, duration_s: float | None = None) -> None:

@@ -21,8 +21,8 @@ NEUTRAL = 50.0
 OWN_SHARE = 0.5
 """How much the person's own baseline counts beside the usual range."""
 
-MIN_MEASURES = 2
-"""Of its measures, fewer give no score."""
+MIN_SHARE = 0.4
+"""Of a score's weights, that much must have been seen: hands alone tell no confidence."""
 
 Z95 = 1.96
 
@@ -119,7 +119,7 @@ def _score(
                 value=value,
             )
         )
-    if len(made.evidence) < MIN_MEASURES:
+    if missing > (1 - MIN_SHARE) * sum(part.weight for part in parts):
         made.ClearField("evidence")
         made.ClearField("contributions")
         made.not_seen = "too little was seen and heard for this score"

@@ -31,7 +31,7 @@ from greenroom.v1.session_pb2 import SessionInfo
 from nats.js.kv import KV_DEL, KV_PURGE, KeyValue
 from pydantic import BaseModel
 
-from services.runtime import telemetry
+from services.runtime import tasks, telemetry
 from services.runtime.bus import Bus
 
 log = structlog.get_logger(__name__)
@@ -45,6 +45,9 @@ SCAN_S = 0.1
 RETRY_S = 1.0
 MAX_RETRY_S = 32.0
 """A session whose work failed is offered again after this, perhaps to another worker."""
+
+CLEANING_S = 3.0
+"""A session's work lets go of its analysis and publishes its last accounting in this time."""
 
 ASK_DELAY_S = 0.15
 """A full worker's delay before it asks; an idle one asks at once."""
@@ -105,17 +108,21 @@ class Leases:
         self._mine: dict[str, Lease] = {}
         self._failures: Counter[str] = Counter()
         self._asking: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
         self._load = telemetry.SESSIONS.labels(self._kind)
 
     async def serve(self) -> None:
         """Until cancelled; then lets go of every lease so that others go on at once."""
+        loops = [
+            asyncio.create_task(each)
+            for each in (self._beat(), self._watch_sessions(), self._watch_leases(), self._scan())
+        ]
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._beat())
-                group.create_task(self._watch_sessions())
-                group.create_task(self._watch_leases())
-                group.create_task(self._scan())
+            done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
+            for loop in done:
+                loop.result()  # they end by an error alone
         finally:
+            await tasks.end(loops)
             await self._let_go()
 
     # --- what the others do
@@ -133,7 +140,7 @@ class Leases:
             self._failures.pop(entry.key, None)
             self._held.pop(entry.key, None)
             if gone and (lease := self._mine.get(entry.key)) and lease.task:
-                lease.task.cancel("the session was erased")
+                self._end(lease.task)
             return
         self._sessions[entry.key] = info
         if lease := self._mine.get(entry.key):
@@ -167,7 +174,13 @@ class Leases:
         if lease and not self._is_me(record) and revision > lease.revision:
             log.warning("lease lost", session=name, kind=self._kind)
             if lease.task:
-                lease.task.cancel("the lease was lost")
+                self._end(lease.task)
+
+    def _end(self, work: asyncio.Task[None]) -> None:
+        """The session was erased, or the lease lost."""
+        ending = asyncio.create_task(tasks.end([work], CLEANING_S))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     def _is_me(self, record: LeaseRecord) -> bool:
         return record.incarnation == self._me.incarnation
@@ -281,10 +294,8 @@ class Leases:
 
     async def _let_go(self) -> None:
         leases = list(self._mine.values())
-        tasks = [lease.task for lease in leases if lease.task] + list(self._asking)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        working = [lease.task for lease in leases if lease.task]
+        await tasks.end([*working, *self._asking, *self._ending], CLEANING_S)
         for lease in leases:
             await self._delete(f"{self._kind}.session.{lease.info.session_id}", lease.revision)
         await self._delete(f"{self._kind}.worker.{self._me.worker}")

@@ -19,7 +19,7 @@ from greenroom.v1.common_pb2 import Kind
 from greenroom.v1.session_pb2 import SessionEvent
 from greenroom.v1.signals_pb2 import Accounting, Signal, Trace
 
-from services.runtime import process, telemetry
+from services.runtime import process, tasks, telemetry
 from services.runtime.analyzer import Analyzer
 from services.runtime.bus import Bus, Recorded, now_us
 from services.runtime.leases import Lease, Leases
@@ -269,8 +269,7 @@ async def text_work(
 
 
 async def _close(publisher: asyncio.Task[None], outbox: Outbox, *, final: bool) -> None:
-    publisher.cancel()
-    await asyncio.wait([publisher])
+    await tasks.end([publisher])
     await outbox.flush(final=final)
 
 

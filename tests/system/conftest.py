@@ -1,0 +1,158 @@
+"""The whole system as its users start it, and recordings replayed through it."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from loadtest.client import Client, HeardHint
+from loadtest.recording import Recording, default_cache, load
+from tests.conftest import free_port
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
+GRPC_PORTS = 100
+"""The supervisor counts its gRPC and metrics ports up from a base."""
+
+
+@dataclass
+class Greenroom:
+    """A running `greenroom run`."""
+
+    url: str
+    nats_url: str
+    log: Path
+    supervisor: psutil.Process
+
+    def process(self, module: str) -> psutil.Process:
+        """The process of ``python -m module``."""
+        for child in self.supervisor.children(recursive=True):
+            if child.cmdline()[-1] == module:
+                return child
+        raise LookupError(f"no process runs {module}")
+
+    def kill(self, module: str) -> None:
+        """SIGKILL: no goodbye."""
+        self.process(module).kill()
+
+
+@dataclass
+class Replay:
+    """What a client got of a session."""
+
+    report: dict[str, Any]
+    json: str
+    html: str
+    hints: list[HeardHint]
+    session_id: str
+
+    def accounting(self, kind: str) -> dict[str, Any]:
+        return next(c for c in self.report["coverage"] if c["kind"] == kind)
+
+    def measure(self, name: str) -> dict[str, Any]:
+        return next(m for m in self.report["measures"] if m["measure"] == name)
+
+    @property
+    def words(self) -> str:
+        return " ".join(w["text"] for q in self.report["questions"] for w in q.get("words", []))
+
+
+def start(data_dir: Path, environment: dict[str, str] | None = None) -> Greenroom:
+    """Start the system on free ports; returns when it is ready."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    http_port, nats_port = free_port(), free_port()
+    log = data_dir / "greenroom.log"
+    settings = {
+        "GREENROOM_HTTP_PORT": str(http_port),
+        "GREENROOM_NATS_PORT": str(nats_port),
+        "GREENROOM_GRPC_BASE_PORT": str(_free_range()),
+        "GREENROOM_METRICS_BASE_PORT": str(_free_range()),
+        "GREENROOM_DATA_DIR": str(data_dir),
+    }
+    with log.open("w") as output:
+        supervisor = psutil.Popen(
+            [str(Path(sys.executable).parent / "greenroom"), "run"],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | settings | (environment or {}),
+        )
+    url = f"http://127.0.0.1:{http_port}"
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and supervisor.is_running():
+        # The line comes when every process listens.
+        if "Greenroom is up" in log.read_text():
+            return Greenroom(url, f"nats://127.0.0.1:{nats_port}", log, supervisor)
+        time.sleep(0.1)
+    supervisor.terminate()
+    raise RuntimeError(f"the system did not start:\n{log.read_text()}")
+
+
+def _free_range() -> int:
+    """A base whose hundred ports are very likely free: below the ephemeral range."""
+    base = 12_000 + (free_port() % 150) * GRPC_PORTS
+    return base if base + GRPC_PORTS < 32_768 else 12_000
+
+
+def stop(greenroom: Greenroom) -> None:
+    greenroom.supervisor.terminate()
+    greenroom.supervisor.wait(STOP_TIMEOUT_S)
+
+
+@pytest.fixture(scope="module")
+def greenroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Greenroom]:
+    running = start(tmp_path_factory.mktemp("greenroom"))
+    yield running
+    stop(running)
+
+
+async def recording(path: Path) -> Recording:
+    return await asyncio.to_thread(load, path, default_cache())
+
+
+BODY: dict[str, Any] = {"role": "software engineer", "question_count": 1}
+
+
+async def replay(
+    greenroom: Greenroom,
+    source: Recording,
+    *,
+    duration_s: float | None = None,
+    body: dict[str, Any] | None = None,
+    leave_out: str = "",
+    during: Any = None,
+) -> Replay:
+    """A whole session: join, one question, the recording, the report.
+
+    leave_out: "audio" or "video"; during: a coroutine function that gets the client.
+    """
+    if leave_out:
+        source = source.without(leave_out)
+    async with Client.create(greenroom.url, body or BODY) as client:
+        await client.join(source, duration_s)
+        await client.ask(client.created["questions"][0]["id"])
+        if during:
+            await during(client)
+        await client.until_sent()
+        await client.end()
+        report, text, html = await client.report()
+        return Replay(report, text, html, client.hints, client.session_id)
+
+
+async def ready(greenroom: Greenroom, patience_s: float = 20.0) -> None:
+    async with asyncio.timeout(patience_s), httpx.AsyncClient() as http:
+        while True:
+            try:
+                if (await http.get(f"{greenroom.url}/readyz", timeout=1)).is_success:
+                    return
+            except httpx.HTTPError:
+                pass
+            await asyncio.sleep(0.1)

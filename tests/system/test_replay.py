@@ -1,0 +1,144 @@
+"""Recordings of real people through the whole system, and what their reports say."""
+
+import asyncio
+import csv
+import re
+from pathlib import Path
+
+import jiwer
+import pytest
+
+from tests.system.conftest import BODY, Greenroom, Replay, recording, replay
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+DEMO = "video_talking/latentsync_demo3_gestures_en.mp4"
+RETALKING = ["video_talking/retalking_face2.mp4", "video_talking/retalking_face3.mp4"]
+GRID = ["video_grid/grid_brbk7n.mpg", "video_grid/grid_lbax4n.mpg"]
+MAX_WORD_ERRORS = 0.25
+FACE_SHARE = 0.95
+RATE_TOLERANCE = 0.10
+MEDIA_KINDS = ("KIND_FACE", "KIND_GESTURE", "KIND_VOICE")
+
+
+def expected_text(data: Path, file: str) -> str:
+    """The manifest's text: in quotes where it stands with a note of its origin."""
+    with (data / "MANIFEST.tsv").open() as rows:
+        for row in csv.DictReader(rows, delimiter="\t"):
+            if row["file"] == file:
+                text = row["label_or_transcript"]
+                quoted = re.search(r'"(.*)"', text)
+                return quoted.group(1) if quoted else text
+    raise LookupError(file)
+
+
+def plain(text: str) -> str:
+    return " ".join(re.sub(r"[^a-z0-9' ]", " ", text.lower()).split())
+
+
+def word_errors(data: Path, file: str, got: Replay) -> float:
+    return float(jiwer.wer(plain(expected_text(data, file)), plain(got.words)))
+
+
+def check_accounting(got: Replay) -> None:
+    """received = processed + dropped, for every kind."""
+    for coverage in got.report["coverage"]:
+        if "accounting" not in coverage:
+            continue
+        counts = coverage["accounting"]
+        dropped = sum(int(n) for n in counts.get("dropped", {}).values())
+        assert int(counts.get("received", 0)) == int(counts.get("processed", 0)) + dropped, coverage
+        assert "pending" not in counts
+        assert counts.get("final"), coverage
+
+
+async def test_a_talking_person_with_moving_hands(greenroom: Greenroom, shared_data: Path) -> None:
+    got = await replay(greenroom, await recording(shared_data / DEMO))
+    check_accounting(got)
+    assert word_errors(shared_data, DEMO, got) <= MAX_WORD_ERRORS
+    words = [w for q in got.report["questions"] for w in q["words"]]
+    spoken_s = (int(words[-1]["end_ms"]) - int(words[0]["start_ms"])) / 1000
+    expected = len(plain(expected_text(shared_data, DEMO)).split()) / spoken_s * 60
+    rate = got.measure("speech_rate")["value"]
+    assert abs(rate - expected) <= RATE_TOLERANCE * expected
+    assert got.measure("face_in_view")["value"] >= 100 * FACE_SHARE
+    assert got.measure("hands_in_view")["value"] >= 50
+    assert got.measure("movement")["value"] > 0
+    assert got.measure("gesture_rate")["value"] > 0
+
+
+@pytest.mark.parametrize("file", RETALKING)
+async def test_a_short_speech(greenroom: Greenroom, shared_data: Path, file: str) -> None:
+    got = await replay(greenroom, await recording(shared_data / file))
+    check_accounting(got)
+    assert word_errors(shared_data, file, got) <= MAX_WORD_ERRORS
+    assert got.measure("face_in_view")["value"] >= 100 * FACE_SHARE
+
+
+async def test_sentences_of_the_grid_corpus(greenroom: Greenroom, shared_data: Path) -> None:
+    """ "bin red by k seven now": letters and commands; single sentences of six words."""
+    got = await asyncio.gather(
+        *[replay(greenroom, await recording(shared_data / file)) for file in GRID]
+    )
+    expected, heard = [], []
+    for file, one in zip(GRID, got, strict=True):
+        check_accounting(one)
+        assert one.measure("face_in_view")["value"] >= 100 * FACE_SHARE
+        expected.append(plain(expected_text(shared_data, file)))
+        heard.append(plain(one.words))
+    # The recogniser writes "x4" for the grammar's "x four" and "been" for "bin".
+    assert jiwer.wer(expected, [text.replace("x4", "x four") for text in heard]) <= MAX_WORD_ERRORS
+
+
+async def test_no_face_and_no_speech(greenroom: Greenroom, shared_data: Path) -> None:
+    path = shared_data / "video_gesture/mediapipe_open_palm_turn.mp4"
+    got = await replay(greenroom, await recording(path))
+    check_accounting(got)
+    assert got.words == ""
+    for measure in ("blink_rate", "eye_contact", "smile", "speech_rate", "answer_time"):
+        value = got.measure(measure)
+        assert "value" not in value
+        assert value["not_seen"]
+    assert got.measure("hands_in_view")["value"] > 90
+    assert not any("score" in s and "value" in s for s in got.report.get("scores", []))
+    notes = [c.get("note", "") for c in got.report["coverage"]]
+    assert any("No face was seen" in note for note in notes)
+    assert any("No speech was heard" in note for note in notes)
+
+
+async def test_a_face_that_leaves(greenroom: Greenroom, shared_data: Path) -> None:
+    path = shared_data / "video_expression/pyfeat_face_noface.mov"
+    got = await replay(greenroom, await recording(path))
+    check_accounting(got)
+    assert 20 < got.measure("face_in_view")["value"] < 60
+    assert any(m["type"] == "face_lost" for m in got.report["moments"])
+
+
+async def test_sound_alone(greenroom: Greenroom, shared_data: Path) -> None:
+    source = await recording(shared_data / DEMO)
+    got = await replay(greenroom, source, leave_out="video")
+    check_accounting(got)
+    assert word_errors(shared_data, DEMO, got) <= MAX_WORD_ERRORS
+    for measure in ("face_in_view", "blink_rate", "hands_in_view", "fidgeting"):
+        assert got.measure(measure)["not_seen"] == "the camera was not used"
+        assert "value" not in got.measure(measure)
+
+
+async def test_picture_alone(greenroom: Greenroom, shared_data: Path) -> None:
+    source = await recording(shared_data / "video_expression/liveportrait_d13.mp4")
+    got = await replay(greenroom, source)
+    check_accounting(got)
+    assert got.words == ""
+    assert got.measure("speech_rate")["not_seen"] == "the microphone was not used"
+    assert got.measure("face_in_view")["value"] >= 100 * FACE_SHARE
+
+
+async def test_ended_before_anything_came(greenroom: Greenroom, shared_data: Path) -> None:
+    """A report that says that nothing was seen."""
+    source = await recording(shared_data / GRID[0])
+    got = await replay(greenroom, source, duration_s=0.2, body=BODY | {"live_hints": False})
+    check_accounting(got)
+    assert got.words == ""
+    assert all("value" not in s for s in got.report.get("scores", []))
+    assert not got.report.get("strengths")
+    assert not got.report.get("weaknesses")
