@@ -14,6 +14,7 @@ from google.protobuf.json_format import MessageToDict
 from greenroom.v1.report_pb2 import (
     EraseRequest,
     GetReportRequest,
+    GetReportResponse,
     ListReportsRequest,
     ReportSummary,
 )
@@ -37,6 +38,7 @@ from gateway.schemas import (
     EndRequest,
     HintShownRequest,
     IceServer,
+    MeasureAnswer,
     Problem,
     QuestionAnswer,
     QuestionChange,
@@ -44,6 +46,7 @@ from gateway.schemas import (
     SessionRequest,
     SessionState,
 )
+from services.runtime.measures import MEASURES
 from services.runtime.media import MICROSECONDS
 from services.runtime.questions import ResumeError, choose
 
@@ -263,17 +266,39 @@ async def events(
     return EventSourceResponse(messages(), ping=SSE_PING_S)
 
 
+@router.get("/measures", responses={})
+async def measures(request: Request) -> dict[str, MeasureAnswer]:
+    """What each measure is called, how it is made, and what is usual: for explaining numbers."""
+    affect = context_of(request).settings.affect
+    return {
+        name: MeasureAnswer(
+            name=measure.name,
+            unit=measure.unit,
+            formula=measure.formula,
+            source=measure.source,
+            low=measure.low,
+            high=measure.high,
+        )
+        for name, measure in MEASURES.items()
+        if affect or not measure.affect
+    }
+
+
 # --- reports, by the aggregator's gRPC
+
+
+def _failed_not_found() -> ApiError:
+    return ApiError(
+        HTTPStatus.NOT_FOUND,
+        "There is no report of this session.",
+        "It may have been erased.",
+    )
 
 
 def _failed(error: grpc.aio.AioRpcError) -> ApiError:
     """What the query plane's failure means to a browser."""
     if error.code() == grpc.StatusCode.NOT_FOUND:
-        return ApiError(
-            HTTPStatus.NOT_FOUND,
-            "There is no report of this session.",
-            "It may have been erased.",
-        )
+        return _failed_not_found()
     return ApiError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Reports can't be reached just now.",
@@ -311,6 +336,10 @@ async def report(
                 {"Retry-After": str(REPORT_RETRY_S)},
             )
         raise _failed(error) from error
+    return _report_response(got, format)
+
+
+def _report_response(got: GetReportResponse, format: str) -> Response:
     if format == "html":
         # It carries its own styles and no script that this origin would have to trust.
         headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
@@ -354,6 +383,22 @@ async def own_reports(
     context = context_of(request)
     summaries = await _summaries(context, _candidate(authorization))
     return [MessageToDict(summary, preserving_proto_field_name=True) for summary in summaries]
+
+
+@router.get("/candidates/me/reports/{session_id}")
+async def own_report(
+    request: Request, session_id: str, format: str = "json", authorization: Authorization = None
+) -> Response:
+    """A past report in full, as JSON or with ?format=html as a page that stands alone."""
+    context = context_of(request)
+    summaries = await _summaries(context, _candidate(authorization))
+    if session_id not in {summary.session_id for summary in summaries}:
+        raise _failed_not_found()
+    try:
+        got = await context.reports.GetReport(GetReportRequest(session_id=session_id))
+    except grpc.aio.AioRpcError as error:
+        raise _failed(error) from error
+    return _report_response(got, format)
 
 
 @router.get("/candidates/me/export")

@@ -37,6 +37,9 @@ HINT_MAX_AGE_US = 3_000_000
 MAX_SENDING = 64
 """Media messages on their way to NATS: more wait only when the server stands still."""
 
+SETUP_EVERY_US = 800_000
+"""Just under a second: state signals come every 200 ms."""
+
 LISTENER_LIMIT = 64
 """Messages that may wait for one reader of server-sent events; a slower one loses the oldest."""
 
@@ -89,12 +92,17 @@ class LiveSession:
         self._subscriptions: list[Subscription] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._lock = asyncio.Lock()
+        self._setup_shown: dict[str, int] = {}
 
     # --- the connection
 
     async def open(self) -> None:
         """Begin to account for media and to pass on what is said of the session."""
-        for subject in (f"hints.{self.id}", f"signals.{self.id}.voice"):
+        for subject in (
+            f"hints.{self.id}",
+            f"signals.{self.id}.voice",
+            f"signals.{self.id}.face",
+        ):
             self._subscriptions.append(await self._bus.listen(subject, self._pass_on))
         self._start(self._account())
 
@@ -229,6 +237,17 @@ class LiveSession:
                     "text": transcript.text,
                 }
             )
+        elif isinstance(message, Signal) and self.current_question is None:
+            self._show_setup(message)
+
+    def _show_setup(self, signal: Signal) -> None:
+        """Before the first question: what camera and microphone give, about once a second."""
+        body = signal.WhichOneof("body")
+        if body is None or signal.start_us - self._setup_shown.get(body, 0) < SETUP_EVERY_US:
+            return
+        if (made := setup_message(signal)) is not None:
+            self._setup_shown[body] = signal.start_us
+            self.tell(made)
 
     def tell(self, message: dict[str, Any], *, channel: bool = False) -> None:
         """To every listener, and on the data channel if asked."""
@@ -256,6 +275,32 @@ class LiveSession:
         with contextlib.suppress(Exception):  # best effort when the bus is away
             await self._publish_accounting(final=True)
         self.tell({"type": "state", "state": "closed", "reason": reason})
+
+
+def setup_message(signal: Signal) -> dict[str, Any] | None:
+    """What helps a candidate to sit and sound well before the start; None for other signals."""
+    if signal.HasField("face_state"):
+        face = signal.face_state
+        seen = face.frames_with_face > 0
+        return {
+            "type": "picture",
+            "faces": face.faces,
+            "face_width": round(face.face_width, 3) if seen else None,
+            "centre_x": round(face.centre_x, 3) if seen else None,
+            "centre_y": round(face.centre_y, 3) if seen else None,
+            "brightness": round(face.brightness, 3) if seen else None,
+            "calibrated": face.HasField("eye_contact"),
+        }
+    if signal.HasField("voice_state"):
+        voice = signal.voice_state
+        return {
+            "type": "sound",
+            "speech": round(voice.speech, 2),
+            "loudness_dbfs": round(voice.loudness_dbfs, 1),
+            "noise_dbfs": round(voice.noise_dbfs, 1) if voice.HasField("noise_dbfs") else None,
+            "silent": voice.digital_silence,
+        }
+    return None
 
 
 def hint_message(hint: Hint) -> dict[str, Any]:

@@ -110,6 +110,17 @@ class HintShownRequest(Request):
     latency_ms: Annotated[float, Field(ge=0, le=60_000)]
 
 
+class MeasureAnswer(BaseModel):
+    """A measure in words; low and high bound what is usual, where that is known."""
+
+    name: str
+    unit: str
+    formula: str
+    source: str
+    low: float | None
+    high: float | None
+
+
 class Problem(BaseModel):
     """Every error of this API."""
 
