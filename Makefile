@@ -78,6 +78,9 @@ proto: setup
 lock:
 	$(BIN)/uv pip compile -q pyproject.toml --extra dev --extra postgres \
 	  --generate-hashes --no-emit-index-url -o requirements.lock
+	$(BIN)/uv pip compile -q pyproject.toml --extra training --extra reference \
+	  -c requirements.lock --override training/overrides.txt \
+	  --generate-hashes --no-emit-index-url -o requirements-training.lock
 
 clean:
 	rm -rf $(VENV) out build *.egg-info services/*/models/fetched
