@@ -32,12 +32,12 @@ def expected_text(data: Path, file: str) -> str:
     raise LookupError(file)
 
 
-DIGITS = dict(zip("0123456789", "zero one two three four five six seven eight nine".split()))
+DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
 def plain(text: str) -> str:
     """Lower case without punctuation; single digits as words, also in "x4"."""
-    spelled = re.sub(r"(?<!\d)\d(?!\d)", lambda digit: f" {DIGITS[digit[0]]} ", text.lower())
+    spelled = re.sub(r"(?<!\d)\d(?!\d)", lambda digit: f" {DIGITS[int(digit[0])]} ", text.lower())
     return " ".join(re.sub(r"[^a-z0-9' ]", " ", spelled).split())
 
 
