@@ -13,7 +13,7 @@ SOURCES := services gateway deploy loadtest training tests
 STAMP := $(VENV)/.ready
 MANIFESTS := $(wildcard services/*/models/manifest.toml)
 
-.PHONY: run demo test check test-unit test-e2e setup proto lock bench accuracy browser training-setup clean
+.PHONY: run demo test check test-unit test-e2e setup proto readme lock bench accuracy browser training-setup clean
 
 run: setup
 	$(BIN)/greenroom run
@@ -74,6 +74,10 @@ proto: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto \
 	  --python_out=proto/gen --mypy_out=proto/gen \
 	  --grpc_python_out=proto/gen --mypy_grpc_out=proto/gen proto/greenroom/v1/*.proto
+
+# The README's tables that come from the code.
+readme: setup
+	$(BIN)/python -m deploy.readme
 
 lock:
 	$(BIN)/uv pip compile -q pyproject.toml --extra dev --extra postgres \

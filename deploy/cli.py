@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from deploy import demo as demo_run
+from deploy import settings as all_settings
 from deploy.supervisor import StartError, SystemSettings
 from deploy.supervisor import run as run_system
 from loadtest.recording import RecordingError
@@ -40,6 +41,12 @@ def demo(
     except (StartError, RecordingError, demo_run.DemoError) as error:
         print(f"greenroom: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
+
+
+@app.command()
+def settings() -> None:
+    """Print the table of all settings, as Markdown."""
+    print(all_settings.table(), end="")
 
 
 if __name__ == "__main__":

@@ -48,9 +48,9 @@ class SystemSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GREENROOM_", extra="ignore")
 
-    http_host: str = "127.0.0.1"
-    http_port: int = 8080
-    nats_port: int = 4222
+    http_host: str = Field("127.0.0.1", description="address of the page, the API and WHIP")
+    http_port: int = Field(8080, ge=1, le=65535, description="their port")
+    nats_port: int = Field(4222, ge=1, le=65535, description="port of the NATS server it starts")
     grpc_base_port: int = Field(
         50050, description="first of the gRPC ports: gateway, aggregator, then the workers"
     )
@@ -104,9 +104,9 @@ class System:
         return f"nats://127.0.0.1:{self.settings.nats_port}"
 
     async def __aenter__(self) -> System:
-        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(self.settings.data_dir.mkdir, parents=True, exist_ok=True)
         self.programs = self._plan()
-        self._check_ports()
+        await asyncio.to_thread(self._check_ports)
         try:
             for program in self.programs:
                 self._tasks.append(asyncio.create_task(self._keep(program), name=program.name))

@@ -74,8 +74,8 @@ def start(data_dir: Path, environment: dict[str, str] | None = None) -> Greenroo
     settings = {
         "GREENROOM_HTTP_PORT": str(http_port),
         "GREENROOM_NATS_PORT": str(nats_port),
-        "GREENROOM_GRPC_BASE_PORT": str(_free_range()),
-        "GREENROOM_METRICS_BASE_PORT": str(_free_range()),
+        "GREENROOM_GRPC_BASE_PORT": str(free_range()),
+        "GREENROOM_METRICS_BASE_PORT": str(free_range()),
         "GREENROOM_DATA_DIR": str(data_dir),
     }
     with log.open("w") as output:
@@ -96,7 +96,7 @@ def start(data_dir: Path, environment: dict[str, str] | None = None) -> Greenroo
     raise RuntimeError(f"the system did not start:\n{log.read_text()}")
 
 
-def _free_range() -> int:
+def free_range() -> int:
     """A base whose hundred ports are very likely free: below the ephemeral range."""
     base = 12_000 + (free_port() % 150) * GRPC_PORTS
     return base if base + GRPC_PORTS < 32_768 else 12_000
