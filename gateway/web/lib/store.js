@@ -1,0 +1,175 @@
+/** What this browser keeps: who the candidate is, the running session, recordings. */
+
+/** @typedef {import('./api.js').SessionCreated} SessionCreated */
+
+/**
+ * The session that goes on, enough to carry on after a reload.
+ * @typedef {object} Running
+ * @property {SessionCreated} created
+ * @property {{camera: boolean, microphone: boolean, keep_recording: boolean}} consent
+ * @property {boolean} liveHints
+ * @property {boolean} readAloud
+ * @property {number} index of the question that is asked; -1 before the first
+ * @property {number} attempt
+ * @property {number} askedAt when the question was asked, Unix milliseconds
+ * @property {number} pausedMs time paused since then
+ * @property {number | null} pausedAt when the pause began that goes on
+ */
+
+/**
+ * One stretch of a recording: a practice has several when it was paused or reloaded.
+ * @typedef {object} RecordingPart
+ * @property {number} startedAt Unix milliseconds
+ * @property {Blob} blob
+ */
+
+const CANDIDATE = 'greenroom.candidate';
+const RUNNING = 'greenroom.running';
+const PREFERENCES = 'greenroom.preferences';
+const LAST_TOKEN = 'greenroom.last';
+const DATABASE = 'greenroom';
+const CHUNKS = 'chunks';
+
+export class Store {
+  /** @returns {string | null} who holds it is the candidate: no account, no name */
+  get candidateToken() {
+    return localStorage.getItem(CANDIDATE);
+  }
+
+  set candidateToken(token) {
+    if (token === null) localStorage.removeItem(CANDIDATE);
+    else localStorage.setItem(CANDIDATE, token);
+  }
+
+  /** @returns {Running | null} */
+  get running() {
+    return parsed(localStorage.getItem(RUNNING));
+  }
+
+  set running(running) {
+    if (running === null) {
+      localStorage.removeItem(RUNNING);
+      return;
+    }
+    localStorage.setItem(RUNNING, JSON.stringify(running));
+    const { session_id, token } = running.created;
+    localStorage.setItem(LAST_TOKEN, JSON.stringify({ session_id, token }));
+  }
+
+  /**
+   * The session token of the running or the last session; null for older ones, whose
+   * reports the candidate's own token opens.
+   * @param {string} sessionId
+   * @returns {string | null}
+   */
+  tokenOf(sessionId) {
+    const last = parsed(localStorage.getItem(LAST_TOKEN));
+    return last?.session_id === sessionId ? last.token : null;
+  }
+
+  /**
+   * Small choices to offer again: name, role, hidden picture, devices.
+   * @returns {Record<string, any>}
+   */
+  get preferences() {
+    return parsed(localStorage.getItem(PREFERENCES)) ?? {};
+  }
+
+  /** @param {Record<string, any>} changes */
+  prefer(changes) {
+    localStorage.setItem(PREFERENCES, JSON.stringify({ ...this.preferences, ...changes }));
+  }
+
+  // --- recordings: on this browser only
+
+  /**
+   * @param {string} sessionId
+   * @param {number} startedAt of the part that the chunk belongs to, Unix milliseconds
+   * @param {number} number of the chunk in its part
+   * @param {Blob} blob
+   */
+  async addChunk(sessionId, startedAt, number, blob) {
+    await this.#do('readwrite', (chunks) =>
+      chunks.put({ sessionId, startedAt, number, blob }),
+    );
+  }
+
+  /**
+   * The parts of a practice's recording in order; empty when none was kept.
+   * @param {string} sessionId
+   * @returns {Promise<RecordingPart[]>}
+   */
+  async recording(sessionId) {
+    const range = IDBKeyRange.bound([sessionId], [sessionId, []]);
+    const chunks = await this.#do('readonly', (store) => store.getAll(range));
+    /** @type {Map<number, Blob[]>} */
+    const parts = new Map();
+    for (const { startedAt, blob } of chunks) {
+      parts.set(startedAt, [...(parts.get(startedAt) ?? []), blob]);
+    }
+    return [...parts].map(([startedAt, blobs]) => ({
+      startedAt,
+      blob: new Blob(blobs, { type: blobs[0].type }),
+    }));
+  }
+
+  /** @returns {Promise<string[]>} the sessions whose recordings are kept */
+  async recordedSessions() {
+    const keys = await this.#do('readonly', (chunks) => chunks.getAllKeys());
+    return [...new Set(keys.map((key) => /** @type {any[]} */ (key)[0]))];
+  }
+
+  /** @param {string} sessionId */
+  async eraseRecording(sessionId) {
+    const range = IDBKeyRange.bound([sessionId], [sessionId, []]);
+    await this.#do('readwrite', (chunks) => chunks.delete(range));
+  }
+
+  /** Everything that this browser keeps of Greenroom. */
+  async eraseAll() {
+    await this.#do('readwrite', (chunks) => chunks.clear());
+    for (const key of [CANDIDATE, RUNNING, PREFERENCES, LAST_TOKEN]) localStorage.removeItem(key);
+  }
+
+  /**
+   * @template T
+   * @param {IDBTransactionMode} mode
+   * @param {(chunks: IDBObjectStore) => IDBRequest<T>} use
+   * @returns {Promise<T>}
+   */
+  async #do(mode, use) {
+    const database = await opened();
+    try {
+      const transaction = database.transaction(CHUNKS, mode);
+      const request = use(transaction.objectStore(CHUNKS));
+      await new Promise((done, failed) => {
+        transaction.oncomplete = done;
+        transaction.onabort = () => failed(transaction.error);
+      });
+      return request.result;
+    } finally {
+      database.close();
+    }
+  }
+}
+
+/** @returns {Promise<IDBDatabase>} */
+function opened() {
+  return new Promise((done, failed) => {
+    const request = indexedDB.open(DATABASE, 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore(CHUNKS, { keyPath: ['sessionId', 'startedAt', 'number'] });
+    };
+    request.onsuccess = () => done(request.result);
+    request.onerror = () => failed(request.error);
+  });
+}
+
+/** @param {string | null} text */
+function parsed(text) {
+  try {
+    return text === null ? null : JSON.parse(text);
+  } catch {
+    return null; // another version's, or damaged: as if it weren't there
+  }
+}
