@@ -1,6 +1,10 @@
 """``make accuracy``: every evaluation, one table.
 
-Usage: python -m training.accuracy [--data DIR] [--out DIR] [area ...]
+Usage: python -m training.accuracy [--data DIR] [--out DIR] [--publish] [area ...]
+
+Writes accuracy.json and accuracy.md to OUT. With --publish, which is the default for the
+default data, the figures also go into the model cards of the areas that ran (a card names its
+rows: see training/cards.py) and, when all areas ran, into docs/accuracy.md.
 """
 
 from __future__ import annotations
@@ -17,11 +21,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from training import cards
 from training.data import DataError, manifest
-from training.results import Row
+from training.results import HEADINGS, Row, cells, markdown
 
 AREAS = ("face", "gesture", "voice", "answers", "fusion")
-DEFAULT_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+REPOSITORY = Path(__file__).resolve().parent.parent
+DEFAULT_DATA = REPOSITORY.parent / "shared" / "data"
+PUBLISHED = REPOSITORY / "docs" / "accuracy.md"
 
 
 def evaluate(areas: list[str], data: Path) -> list[Row]:
@@ -35,59 +42,6 @@ def evaluate(areas: list[str], data: Path) -> list[Row]:
     return rows
 
 
-def figure(value: float | None, unit: str = "") -> str:
-    if value is None or value != value:
-        return "-"
-    text = f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
-    return f"{text} {unit}".strip()
-
-
-def cells(row: Row) -> list[str]:
-    """A row as the table's columns."""
-    interval = ""
-    if row.low is not None and row.high is not None and row.low == row.low:
-        interval = f"{figure(row.low)} to {figure(row.high)}"
-    target = ""
-    if row.target is not None:
-        sign = ">=" if row.better == "higher" else "<="
-        word = {True: "met", False: "missed", None: "not measured"}[row.meets_target]
-        target = f"{sign} {figure(row.target)} {word}"
-    baseline = f"{figure(row.baseline.value)} ({row.baseline.name})" if row.baseline else ""
-    peer = f"{figure(row.peer.value)} ({row.peer.name})" if row.peer else ""
-    return [
-        row.area,
-        row.metric,
-        row.slice,
-        figure(row.value, row.unit),
-        interval,
-        str(row.n) if row.n else "",
-        target,
-        baseline,
-        peer,
-        row.note,
-    ]
-
-
-HEADINGS = [
-    "area",
-    "metric",
-    "slice",
-    "ours",
-    "95% interval",
-    "n",
-    "target",
-    "baseline",
-    "peer",
-    "note",
-]
-
-
-def markdown(rows: list[Row], header: str) -> str:
-    lines = [header, "", "| " + " | ".join(HEADINGS) + " |", "|" + " --- |" * len(HEADINGS)]
-    lines += ["| " + " | ".join(cells(row)).replace("\n", " ") + " |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
 def print_table(rows: list[Row]) -> None:
     table = Table(*HEADINGS, title="Accuracy", show_lines=False)
     for row in rows:
@@ -95,10 +49,30 @@ def print_table(rows: list[Row]) -> None:
     Console(width=200).print(table)
 
 
+def publish(rows: list[Row], header: str) -> int:
+    """Put the figures where readers look for them; 1 when a card is not in order."""
+    wrong = 0
+    for card in cards.cards():
+        try:
+            cards.update(card, rows, header)
+        except cards.CardError as error:
+            print(f"accuracy: {error}", file=sys.stderr)
+            wrong = 1
+    if {row.area for row in rows} == set(AREAS):
+        PUBLISHED.parent.mkdir(exist_ok=True)
+        PUBLISHED.write_text(markdown(rows, f"# Accuracy\n\n{header}"), encoding="utf-8")
+    return wrong
+
+
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="make accuracy", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="make accuracy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
     parser.add_argument("--out", type=Path, default=Path("out"))
+    parser.add_argument("--publish", action=argparse.BooleanOptionalAction)
     parser.add_argument("areas", nargs="*", default=list(AREAS), metavar="area")
     options = parser.parse_args(arguments)
     try:
@@ -115,13 +89,15 @@ def main(arguments: list[str] | None = None) -> int:
         "date": day,
         "machine": machine,
         "files": files,
-        "rows": [row.model_dump() for row in rows],
+        "rows": [json.loads(row.model_dump_json()) for row in rows],
     }
     (options.out / "accuracy.json").write_text(json.dumps(document, indent=1) + "\n")
     header = f"Measured {day} on {machine}, {files} files, by `make accuracy`."
     (options.out / "accuracy.md").write_text(markdown(rows, header))
     print_table(rows)
-    return 0
+    if options.publish is None:
+        options.publish = options.data.resolve() == DEFAULT_DATA.resolve()
+    return publish(rows, header) if options.publish else 0
 
 
 if __name__ == "__main__":

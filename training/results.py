@@ -12,6 +12,19 @@ BOOTSTRAP_ROUNDS = 1000
 CONFIDENCE = 0.95
 SEED = 20_260
 
+HEADINGS = (
+    "area",
+    "metric",
+    "slice",
+    "ours",
+    "95% interval",
+    "n",
+    "target",
+    "baseline",
+    "peer",
+    "note",
+)
+
 
 class Comparison(BaseModel):
     """A baseline's or a peer's figure on the same files."""
@@ -80,3 +93,44 @@ def bootstrap(
     tail = (1 - CONFIDENCE) / 2 * 100
     low, high = np.nanpercentile(values, [tail, 100 - tail])
     return float(low), float(high)
+
+
+def figure(value: float | None, unit: str = "") -> str:
+    if value is None or value != value:
+        return "-"
+    text = f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+    return f"{text} {unit}".strip()
+
+
+def cells(row: Row) -> list[str]:
+    """A row as the table's HEADINGS."""
+    interval = ""
+    if row.low is not None and row.high is not None and row.low == row.low:
+        interval = f"{figure(row.low)} to {figure(row.high)}"
+    target = ""
+    if row.target is not None:
+        sign = ">=" if row.better == "higher" else "<="
+        word = {True: "met", False: "missed", None: "not measured"}[row.meets_target]
+        target = f"{sign} {figure(row.target)} {word}"
+    baseline = f"{figure(row.baseline.value)} ({row.baseline.name})" if row.baseline else ""
+    peer = f"{figure(row.peer.value)} ({row.peer.name})" if row.peer else ""
+    return [
+        row.area,
+        row.metric,
+        row.slice,
+        figure(row.value, row.unit),
+        interval,
+        str(row.n) if row.n else "",
+        target,
+        baseline,
+        peer,
+        row.note,
+    ]
+
+
+def markdown(rows: Sequence[Row], header: str, columns: Sequence[str] = HEADINGS) -> str:
+    """A heading and a table of the rows."""
+    places = [HEADINGS.index(column) for column in columns]
+    table = [columns, ["---"] * len(columns), *([cells(row)[i] for i in places] for row in rows)]
+    lines = ["| " + " | ".join(line).replace("\n", " ") + " |" for line in table]
+    return "\n".join([header, "", *lines]) + "\n"
