@@ -1,0 +1,209 @@
+"""The page in a real Chromium, its camera and microphone fed from a recording.
+
+Tests here share one running system and one browser a module: they are coroutines on the
+module's event loop (`pytestmark = MODULE_LOOP`), because a browser belongs to one loop.
+"""
+
+import asyncio
+import shutil
+import tempfile
+import wave
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import psutil
+import pytest
+import pytest_asyncio
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    Playwright,
+    ViewportSize,
+    async_playwright,
+    expect,
+)
+
+from loadtest.compose import composed
+from loadtest.recording import default_cache
+from tests.conftest import SHARED
+from tests.system.conftest import Greenroom, start, stop
+
+MODULE_LOOP = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
+
+RECORDING = SHARED / "data" / "video_talking" / "latentsync_demo3_gestures_en.mp4"
+FPS, WIDTH, HEIGHT, SAMPLE_RATE = 30, 640, 480, 48_000
+LAPTOP = ViewportSize(width=1280, height=800)
+PHONE = ViewportSize(width=360, height=740)
+PATIENCE_MS = 20_000
+"""For what takes the system a second when the machine is its own."""
+
+FLAGS = [
+    "--no-sandbox",  # tests run as root in containers
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@dataclass(frozen=True)
+class FakeMedia:
+    """What the fake camera shows and the fake microphone hears, in a loop."""
+
+    video: Path
+    audio: Path
+
+    def flags(self) -> list[str]:
+        return [
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={self.video}",
+            f"--use-file-for-fake-audio-capture={self.audio}",
+        ]
+
+
+def encode_media(source: Path, target: Path) -> FakeMedia:
+    """Motion JPEG and PCM, the only forms that Chromium's fake devices read; made once."""
+    media = FakeMedia(target / f"{source.stem}.mjpeg", target / f"{source.stem}.wav")
+    if media.video.exists() and media.audio.exists():
+        return media
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target) as directory:
+        part = FakeMedia(Path(directory) / media.video.name, Path(directory) / media.audio.name)
+        _encode_video(source, part.video)
+        _encode_audio(source, part.audio)
+        part.video.rename(media.video)
+        part.audio.rename(media.audio)
+    return media
+
+
+def _encode_video(source: Path, target: Path) -> None:
+    """At 30 fps, scaled to fit and padded to VGA: a portrait stays a portrait."""
+    fit = f"{WIDTH}:{HEIGHT}:force_original_aspect_ratio=decrease"
+    with av.open(str(source)) as opened, av.open(str(target), "w", format="mjpeg") as sink:
+        stream = opened.streams.video[0]
+        graph = av.filter.Graph()
+        chain: list[Any] = [
+            graph.add_buffer(template=stream),
+            graph.add("fps", str(FPS)),
+            graph.add("scale", fit),
+            graph.add("pad", f"{WIDTH}:{HEIGHT}:-1:-1"),
+            graph.add("format", "yuvj420p"),
+            graph.add("buffersink"),
+        ]
+        graph.link_nodes(*chain).configure()
+        out = sink.add_stream("mjpeg", rate=FPS, options={"qscale": "3"})
+        out.width, out.height, out.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
+        for frame in [*opened.decode(stream), None]:
+            graph.push(frame)
+            while True:
+                try:
+                    scaled = graph.vpull()
+                except (BlockingIOError, EOFError):
+                    break
+                sink.mux(out.encode(scaled))
+        sink.mux(out.encode(None))
+
+
+def _encode_audio(source: Path, target: Path) -> None:
+    resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE)
+    with av.open(str(source)) as opened, wave.open(str(target), "wb") as sink:
+        sink.setnchannels(1)
+        sink.setsampwidth(2)
+        sink.setframerate(SAMPLE_RATE)
+        for frame in [*opened.decode(audio=0), None]:
+            for piece in resampler.resample(frame):
+                sink.writeframes(piece.to_ndarray().tobytes())
+
+
+async def launch(playwright: Playwright, flags: list[str]) -> Browser:
+    """Debian's Chromium, headless. Skips where there is none."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("Chromium is missing: make browser installs it on Debian")
+    return await playwright.chromium.launch(executable_path=chromium, args=FLAGS + flags)
+
+
+@pytest.fixture(scope="session")
+def media() -> FakeMedia:
+    source = RECORDING if RECORDING.exists() else composed(default_cache())
+    return encode_media(source, default_cache().parent / "fake-media")
+
+
+@pytest.fixture(scope="module")
+def greenroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Greenroom]:
+    running = start(tmp_path_factory.mktemp("greenroom"))
+    yield running
+    stop(running)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def playwright() -> AsyncIterator[Playwright]:
+    async with async_playwright() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(playwright: Playwright, media: FakeMedia) -> AsyncIterator[Browser]:
+    running = await launch(playwright, media.flags())
+    yield running
+    await running.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def context(browser: Browser, greenroom: Greenroom) -> AsyncIterator[BrowserContext]:
+    """A fresh profile that may use camera and microphone."""
+    async with await browser.new_context(base_url=greenroom.url, viewport=LAPTOP) as fresh:
+        await fresh.grant_permissions(["camera", "microphone"], origin=greenroom.url)
+        yield fresh
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(context: BrowserContext) -> AsyncIterator[Page]:
+    """A page on which nothing may go wrong unseen."""
+    opened = await context.new_page()
+    troubles = watch(opened)
+    yield opened
+    assert not troubles, "\n".join(troubles)
+
+
+def watch(page: Page) -> list[str]:
+    """Collects uncaught errors and what the content security policy refused."""
+    troubles: list[str] = []
+
+    def on_error(error: Error) -> None:
+        troubles.append(f"{error.message}\n{error.stack}")
+
+    def on_console(message: ConsoleMessage) -> None:
+        # Plotly's bundle would bring a stylesheet for maps, which no view draws: refused.
+        plotly = message.location["url"].endswith("/vendor/plotly.min.js")
+        if message.type == "error" and "Content Security Policy" in message.text and not plotly:
+            troubles.append(message.text)
+
+    page.on("pageerror", on_error)
+    page.on("console", on_console)
+    return troubles
+
+
+async def network_process() -> psutil.Process:
+    """The process through which all of the browser's traffic goes, WebRTC's too."""
+
+    def find() -> psutil.Process:
+        [found] = [
+            process
+            for process in psutil.Process().children(recursive=True)
+            if "--utility-sub-type=network.mojom.NetworkService" in process.cmdline()
+        ]
+        return found
+
+    return await asyncio.to_thread(find)
