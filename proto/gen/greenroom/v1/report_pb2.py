@@ -27,7 +27,7 @@ from greenroom.v1 import session_pb2 as greenroom_dot_v1_dot_session__pb2
 from greenroom.v1 import signals_pb2 as greenroom_dot_v1_dot_signals__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19greenroom/v1/report.proto\x12\x0cgreenroom.v1\x1a\x19greenroom/v1/common.proto\x1a\x1agreenroom/v1/session.proto\x1a\x1agreenroom/v1/signals.proto\"j\n\x08\x45vidence\x12\x10\n\x08start_ms\x18\x01 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x02 \x01(\x03\x12\x0f\n\x07measure\x18\x03 \x01(\t\x12\x12\n\x05value\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05quote\x18\x05 \x01(\tB\x08\n\x06_value\"\xad\x01\n\x0cMeasureValue\x12\x0f\n\x07measure\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x10\n\x03low\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\x04high\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\x18\n\x10seconds_observed\x18\x06 \x01(\x01\x12\x10\n\x08not_seen\x18\x07 \x01(\tB\x08\n\x06_valueB\x06\n\x04_lowB\x07\n\x05_high\"\x9b\x02\n\x05Score\x12\r\n\x05score\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03low\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\x04high\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12(\n\x08\x65vidence\x18\x05 \x03(\x0b\x32\x16.greenroom.v1.Evidence\x12\x10\n\x08not_seen\x18\x06 \x01(\t\x12=\n\rcontributions\x18\x07 \x03(\x0b\x32&.greenroom.v1.Score.ContributionsEntry\x1a\x34\n\x12\x43ontributionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x08\n\x06_valueB\x06\n\x04_lowB\x07\n\x05_high\"K\n\x05\x43laim\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12(\n\x08\x65vidence\x18\x03 \x03(\x0b\x32\x16.greenroom.v1.Evidence\"_\n\nSuggestion\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05\x64rill\x18\x03 \x01(\t\x12(\n\x08\x65vidence\x18\x04 \x03(\x0b\x32\x16.greenroom.v1.Evidence\"L\n\nReportWord\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08start_ms\x18\x02 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x03 \x01(\x03\x12\x0e\n\x06\x66iller\x18\x04 \x01(\x08\"\\\n\x06Moment\x12\x10\n\x08start_ms\x18\x01 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x02 \x01(\x03\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x12\n\nconfidence\x18\x05 \x01(\x01\"\xaf\x03\n\x0eQuestionReport\x12\x13\n\x0bquestion_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x10\n\x08start_ms\x18\x04 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x05 \x01(\x03\x12\x1e\n\x11response_delay_ms\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x1a\n\x12share_of_interview\x18\x07 \x01(\x01\x12\'\n\x05words\x18\x08 \x03(\x0b\x32\x18.greenroom.v1.ReportWord\x12,\n\x08measures\x18\t \x03(\x0b\x32\x1a.greenroom.v1.MeasureValue\x12#\n\x06scores\x18\n \x03(\x0b\x32\x13.greenroom.v1.Score\x12.\n\x06\x61nswer\x18\x0b \x01(\x0b\x32\x1e.greenroom.v1.AnswerEvaluation\x12%\n\x07moments\x18\x0c \x03(\x0b\x32\x14.greenroom.v1.Moment\x12\"\n\x05notes\x18\r \x03(\x0b\x32\x13.greenroom.v1.ClaimB\x14\n\x12_response_delay_ms\"G\n\x06Series\x12\x0f\n\x07measure\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x0f\n\x07time_ms\x18\x03 \x03(\x03\x12\r\n\x05value\x18\x04 \x03(\x01\"\x85\x01\n\x08\x43overage\x12 \n\x04kind\x18\x01 \x01(\x0e\x32\x12.greenroom.v1.Kind\x12\x0c\n\x04seen\x18\x02 \x01(\x08\x12\x0c\n\x04note\x18\x03 \x01(\t\x12,\n\naccounting\x18\x04 \x01(\x0b\x32\x18.greenroom.v1.Accounting\x12\r\n\x05share\x18\x05 \x01(\x01\"?\n\nHintRecord\x12 \n\x04hint\x18\x01 \x01(\x0b\x32\x12.greenroom.v1.Hint\x12\x0f\n\x07time_ms\x18\x02 \x01(\x03\"\xb8\x04\n\x06Report\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x12\n\nstarted_us\x18\x03 \x01(\x03\x12\x13\n\x0b\x64uration_ms\x18\x04 \x01(\x03\x12\x0e\n\x06\x61\x66\x66\x65\x63t\x18\x05 \x01(\x08\x12(\n\x08\x63overage\x18\x06 \x03(\x0b\x32\x16.greenroom.v1.Coverage\x12/\n\tquestions\x18\x07 \x03(\x0b\x32\x1c.greenroom.v1.QuestionReport\x12,\n\x08measures\x18\x08 \x03(\x0b\x32\x1a.greenroom.v1.MeasureValue\x12#\n\x06scores\x18\t \x03(\x0b\x32\x13.greenroom.v1.Score\x12&\n\tstrengths\x18\n \x03(\x0b\x32\x13.greenroom.v1.Claim\x12\'\n\nweaknesses\x18\x0b \x03(\x0b\x32\x13.greenroom.v1.Claim\x12,\n\x0ftime_management\x18\x0c \x03(\x0b\x32\x13.greenroom.v1.Claim\x12-\n\x0bsuggestions\x18\r \x03(\x0b\x32\x18.greenroom.v1.Suggestion\x12\'\n\x05hints\x18\x0e \x03(\x0b\x32\x18.greenroom.v1.HintRecord\x12$\n\x06series\x18\x0f \x03(\x0b\x32\x14.greenroom.v1.Series\x12%\n\x07moments\x18\x10 \x03(\x0b\x32\x14.greenroom.v1.Moment\"&\n\x10GetReportRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"U\n\x11GetReportResponse\x12$\n\x06report\x18\x01 \x01(\x0b\x32\x14.greenroom.v1.Report\x12\x0c\n\x04json\x18\x02 \x01(\t\x12\x0c\n\x04html\x18\x03 \x01(\t\"*\n\x12ListReportsRequest\x12\x14\n\x0c\x63\x61ndidate_id\x18\x01 \x01(\t\"\x9f\x01\n\rReportSummary\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\nstarted_us\x18\x02 \x01(\x03\x12\x13\n\x0b\x64uration_ms\x18\x03 \x01(\x03\x12,\n\x08measures\x18\x04 \x03(\x0b\x32\x1a.greenroom.v1.MeasureValue\x12#\n\x06scores\x18\x05 \x03(\x0b\x32\x13.greenroom.v1.Score\"C\n\x13ListReportsResponse\x12,\n\x07reports\x18\x01 \x03(\x0b\x32\x1b.greenroom.v1.ReportSummary\"8\n\x0c\x45raseRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0c\x63\x61ndidate_id\x18\x02 \x01(\t\"!\n\rEraseResponse\x12\x10\n\x08sessions\x18\x01 \x01(\r2\xf3\x01\n\rReportService\x12L\n\tGetReport\x12\x1e.greenroom.v1.GetReportRequest\x1a\x1f.greenroom.v1.GetReportResponse\x12R\n\x0bListReports\x12 .greenroom.v1.ListReportsRequest\x1a!.greenroom.v1.ListReportsResponse\x12@\n\x05\x45rase\x12\x1a.greenroom.v1.EraseRequest\x1a\x1b.greenroom.v1.EraseResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19greenroom/v1/report.proto\x12\x0cgreenroom.v1\x1a\x19greenroom/v1/common.proto\x1a\x1agreenroom/v1/session.proto\x1a\x1agreenroom/v1/signals.proto\"j\n\x08\x45vidence\x12\x10\n\x08start_ms\x18\x01 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x02 \x01(\x03\x12\x0f\n\x07measure\x18\x03 \x01(\t\x12\x12\n\x05value\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05quote\x18\x05 \x01(\tB\x08\n\x06_value\"\xad\x01\n\x0cMeasureValue\x12\x0f\n\x07measure\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x10\n\x03low\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\x04high\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\x18\n\x10seconds_observed\x18\x06 \x01(\x01\x12\x10\n\x08not_seen\x18\x07 \x01(\tB\x08\n\x06_valueB\x06\n\x04_lowB\x07\n\x05_high\"\x9b\x02\n\x05Score\x12\r\n\x05score\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03low\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\x04high\x18\x04 \x01(\x01H\x02\x88\x01\x01\x12(\n\x08\x65vidence\x18\x05 \x03(\x0b\x32\x16.greenroom.v1.Evidence\x12\x10\n\x08not_seen\x18\x06 \x01(\t\x12=\n\rcontributions\x18\x07 \x03(\x0b\x32&.greenroom.v1.Score.ContributionsEntry\x1a\x34\n\x12\x43ontributionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x08\n\x06_valueB\x06\n\x04_lowB\x07\n\x05_high\"K\n\x05\x43laim\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12(\n\x08\x65vidence\x18\x03 \x03(\x0b\x32\x16.greenroom.v1.Evidence\"_\n\nSuggestion\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05\x64rill\x18\x03 \x01(\t\x12(\n\x08\x65vidence\x18\x04 \x03(\x0b\x32\x16.greenroom.v1.Evidence\"L\n\nReportWord\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08start_ms\x18\x02 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x03 \x01(\x03\x12\x0e\n\x06\x66iller\x18\x04 \x01(\x08\"\\\n\x06Moment\x12\x10\n\x08start_ms\x18\x01 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x02 \x01(\x03\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x12\n\nconfidence\x18\x05 \x01(\x01\"\xdd\x04\n\x0eQuestionReport\x12\x13\n\x0bquestion_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x10\n\x08start_ms\x18\x04 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x05 \x01(\x03\x12\x1e\n\x11response_delay_ms\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x1a\n\x12share_of_interview\x18\x07 \x01(\x01\x12\'\n\x05words\x18\x08 \x03(\x0b\x32\x18.greenroom.v1.ReportWord\x12,\n\x08measures\x18\t \x03(\x0b\x32\x1a.greenroom.v1.MeasureValue\x12#\n\x06scores\x18\n \x03(\x0b\x32\x13.greenroom.v1.Score\x12.\n\x06\x61nswer\x18\x0b \x01(\x0b\x32\x1e.greenroom.v1.AnswerEvaluation\x12%\n\x07moments\x18\x0c \x03(\x0b\x32\x14.greenroom.v1.Moment\x12\"\n\x05notes\x18\r \x03(\x0b\x32\x13.greenroom.v1.Claim\x12&\n\tstrengths\x18\x0e \x03(\x0b\x32\x13.greenroom.v1.Claim\x12\'\n\nweaknesses\x18\x0f \x03(\x0b\x32\x13.greenroom.v1.Claim\x12,\n\x0ftime_management\x18\x10 \x03(\x0b\x32\x13.greenroom.v1.Claim\x12-\n\x0bsuggestions\x18\x11 \x03(\x0b\x32\x18.greenroom.v1.SuggestionB\x14\n\x12_response_delay_ms\"\xf4\x01\n\x08\x42\x61seline\x12=\n\x0c\x66irst_minute\x18\x01 \x03(\x0b\x32\'.greenroom.v1.Baseline.FirstMinuteEntry\x12\x34\n\x07history\x18\x02 \x03(\x0b\x32#.greenroom.v1.Baseline.HistoryEntry\x12\x0f\n\x07reports\x18\x03 \x01(\r\x1a\x32\n\x10\x46irstMinuteEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a.\n\x0cHistoryEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"G\n\x06Series\x12\x0f\n\x07measure\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x0f\n\x07time_ms\x18\x03 \x03(\x03\x12\r\n\x05value\x18\x04 \x03(\x01\"\x85\x01\n\x08\x43overage\x12 \n\x04kind\x18\x01 \x01(\x0e\x32\x12.greenroom.v1.Kind\x12\x0c\n\x04seen\x18\x02 \x01(\x08\x12\x0c\n\x04note\x18\x03 \x01(\t\x12,\n\naccounting\x18\x04 \x01(\x0b\x32\x18.greenroom.v1.Accounting\x12\r\n\x05share\x18\x05 \x01(\x01\"?\n\nHintRecord\x12 \n\x04hint\x18\x01 \x01(\x0b\x32\x12.greenroom.v1.Hint\x12\x0f\n\x07time_ms\x18\x02 \x01(\x03\"\xe2\x04\n\x06Report\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x12\n\nstarted_us\x18\x03 \x01(\x03\x12\x13\n\x0b\x64uration_ms\x18\x04 \x01(\x03\x12\x0e\n\x06\x61\x66\x66\x65\x63t\x18\x05 \x01(\x08\x12(\n\x08\x63overage\x18\x06 \x03(\x0b\x32\x16.greenroom.v1.Coverage\x12/\n\tquestions\x18\x07 \x03(\x0b\x32\x1c.greenroom.v1.QuestionReport\x12,\n\x08measures\x18\x08 \x03(\x0b\x32\x1a.greenroom.v1.MeasureValue\x12#\n\x06scores\x18\t \x03(\x0b\x32\x13.greenroom.v1.Score\x12&\n\tstrengths\x18\n \x03(\x0b\x32\x13.greenroom.v1.Claim\x12\'\n\nweaknesses\x18\x0b \x03(\x0b\x32\x13.greenroom.v1.Claim\x12,\n\x0ftime_management\x18\x0c \x03(\x0b\x32\x13.greenroom.v1.Claim\x12-\n\x0bsuggestions\x18\r \x03(\x0b\x32\x18.greenroom.v1.Suggestion\x12\'\n\x05hints\x18\x0e \x03(\x0b\x32\x18.greenroom.v1.HintRecord\x12$\n\x06series\x18\x0f \x03(\x0b\x32\x14.greenroom.v1.Series\x12%\n\x07moments\x18\x10 \x03(\x0b\x32\x14.greenroom.v1.Moment\x12(\n\x08\x62\x61seline\x18\x11 \x01(\x0b\x32\x16.greenroom.v1.Baseline\"&\n\x10GetReportRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"U\n\x11GetReportResponse\x12$\n\x06report\x18\x01 \x01(\x0b\x32\x14.greenroom.v1.Report\x12\x0c\n\x04json\x18\x02 \x01(\t\x12\x0c\n\x04html\x18\x03 \x01(\t\"*\n\x12ListReportsRequest\x12\x14\n\x0c\x63\x61ndidate_id\x18\x01 \x01(\t\"\x9f\x01\n\rReportSummary\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\nstarted_us\x18\x02 \x01(\x03\x12\x13\n\x0b\x64uration_ms\x18\x03 \x01(\x03\x12,\n\x08measures\x18\x04 \x03(\x0b\x32\x1a.greenroom.v1.MeasureValue\x12#\n\x06scores\x18\x05 \x03(\x0b\x32\x13.greenroom.v1.Score\"C\n\x13ListReportsResponse\x12,\n\x07reports\x18\x01 \x03(\x0b\x32\x1b.greenroom.v1.ReportSummary\"8\n\x0c\x45raseRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0c\x63\x61ndidate_id\x18\x02 \x01(\t\"!\n\rEraseResponse\x12\x10\n\x08sessions\x18\x01 \x01(\r2\xf3\x01\n\rReportService\x12L\n\tGetReport\x12\x1e.greenroom.v1.GetReportRequest\x1a\x1f.greenroom.v1.GetReportResponse\x12R\n\x0bListReports\x12 .greenroom.v1.ListReportsRequest\x1a!.greenroom.v1.ListReportsResponse\x12@\n\x05\x45rase\x12\x1a.greenroom.v1.EraseRequest\x1a\x1b.greenroom.v1.EraseResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,6 +36,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SCORE_CONTRIBUTIONSENTRY']._loaded_options = None
   _globals['_SCORE_CONTRIBUTIONSENTRY']._serialized_options = b'8\001'
+  _globals['_BASELINE_FIRSTMINUTEENTRY']._loaded_options = None
+  _globals['_BASELINE_FIRSTMINUTEENTRY']._serialized_options = b'8\001'
+  _globals['_BASELINE_HISTORYENTRY']._loaded_options = None
+  _globals['_BASELINE_HISTORYENTRY']._serialized_options = b'8\001'
   _globals['_EVIDENCE']._serialized_start=126
   _globals['_EVIDENCE']._serialized_end=232
   _globals['_MEASUREVALUE']._serialized_start=235
@@ -53,29 +57,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MOMENT']._serialized_start=948
   _globals['_MOMENT']._serialized_end=1040
   _globals['_QUESTIONREPORT']._serialized_start=1043
-  _globals['_QUESTIONREPORT']._serialized_end=1474
-  _globals['_SERIES']._serialized_start=1476
-  _globals['_SERIES']._serialized_end=1547
-  _globals['_COVERAGE']._serialized_start=1550
-  _globals['_COVERAGE']._serialized_end=1683
-  _globals['_HINTRECORD']._serialized_start=1685
-  _globals['_HINTRECORD']._serialized_end=1748
-  _globals['_REPORT']._serialized_start=1751
-  _globals['_REPORT']._serialized_end=2319
-  _globals['_GETREPORTREQUEST']._serialized_start=2321
-  _globals['_GETREPORTREQUEST']._serialized_end=2359
-  _globals['_GETREPORTRESPONSE']._serialized_start=2361
-  _globals['_GETREPORTRESPONSE']._serialized_end=2446
-  _globals['_LISTREPORTSREQUEST']._serialized_start=2448
-  _globals['_LISTREPORTSREQUEST']._serialized_end=2490
-  _globals['_REPORTSUMMARY']._serialized_start=2493
-  _globals['_REPORTSUMMARY']._serialized_end=2652
-  _globals['_LISTREPORTSRESPONSE']._serialized_start=2654
-  _globals['_LISTREPORTSRESPONSE']._serialized_end=2721
-  _globals['_ERASEREQUEST']._serialized_start=2723
-  _globals['_ERASEREQUEST']._serialized_end=2779
-  _globals['_ERASERESPONSE']._serialized_start=2781
-  _globals['_ERASERESPONSE']._serialized_end=2814
-  _globals['_REPORTSERVICE']._serialized_start=2817
-  _globals['_REPORTSERVICE']._serialized_end=3060
+  _globals['_QUESTIONREPORT']._serialized_end=1648
+  _globals['_BASELINE']._serialized_start=1651
+  _globals['_BASELINE']._serialized_end=1895
+  _globals['_BASELINE_FIRSTMINUTEENTRY']._serialized_start=1797
+  _globals['_BASELINE_FIRSTMINUTEENTRY']._serialized_end=1847
+  _globals['_BASELINE_HISTORYENTRY']._serialized_start=1849
+  _globals['_BASELINE_HISTORYENTRY']._serialized_end=1895
+  _globals['_SERIES']._serialized_start=1897
+  _globals['_SERIES']._serialized_end=1968
+  _globals['_COVERAGE']._serialized_start=1971
+  _globals['_COVERAGE']._serialized_end=2104
+  _globals['_HINTRECORD']._serialized_start=2106
+  _globals['_HINTRECORD']._serialized_end=2169
+  _globals['_REPORT']._serialized_start=2172
+  _globals['_REPORT']._serialized_end=2782
+  _globals['_GETREPORTREQUEST']._serialized_start=2784
+  _globals['_GETREPORTREQUEST']._serialized_end=2822
+  _globals['_GETREPORTRESPONSE']._serialized_start=2824
+  _globals['_GETREPORTRESPONSE']._serialized_end=2909
+  _globals['_LISTREPORTSREQUEST']._serialized_start=2911
+  _globals['_LISTREPORTSREQUEST']._serialized_end=2953
+  _globals['_REPORTSUMMARY']._serialized_start=2956
+  _globals['_REPORTSUMMARY']._serialized_end=3115
+  _globals['_LISTREPORTSRESPONSE']._serialized_start=3117
+  _globals['_LISTREPORTSRESPONSE']._serialized_end=3184
+  _globals['_ERASEREQUEST']._serialized_start=3186
+  _globals['_ERASEREQUEST']._serialized_end=3242
+  _globals['_ERASERESPONSE']._serialized_start=3244
+  _globals['_ERASERESPONSE']._serialized_end=3277
+  _globals['_REPORTSERVICE']._serialized_start=3280
+  _globals['_REPORTSERVICE']._serialized_end=3523
 # @@protoc_insertion_point(module_scope)

@@ -314,6 +314,10 @@ class QuestionReport(_message.Message):
     ANSWER_FIELD_NUMBER: _builtins.int
     MOMENTS_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    STRENGTHS_FIELD_NUMBER: _builtins.int
+    WEAKNESSES_FIELD_NUMBER: _builtins.int
+    TIME_MANAGEMENT_FIELD_NUMBER: _builtins.int
+    SUGGESTIONS_FIELD_NUMBER: _builtins.int
     question_id: _builtins.str
     text: _builtins.str
     attempt: _builtins.int
@@ -332,7 +336,17 @@ class QuestionReport(_message.Message):
     @_builtins.property
     def moments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Moment]: ...
     @_builtins.property
-    def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Claim]: ...
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Claim]:
+        """strengths and weaknesses together, most telling first"""
+
+    @_builtins.property
+    def strengths(self) -> _containers.RepeatedCompositeFieldContainer[Global___Claim]: ...
+    @_builtins.property
+    def weaknesses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Claim]: ...
+    @_builtins.property
+    def time_management(self) -> _containers.RepeatedCompositeFieldContainer[Global___Claim]: ...
+    @_builtins.property
+    def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]: ...
     def __init__(
         self,
         *,
@@ -349,16 +363,94 @@ class QuestionReport(_message.Message):
         answer: _signals_pb2.AnswerEvaluation | None = ...,
         moments: _abc.Iterable[Global___Moment] | None = ...,
         notes: _abc.Iterable[Global___Claim] | None = ...,
+        strengths: _abc.Iterable[Global___Claim] | None = ...,
+        weaknesses: _abc.Iterable[Global___Claim] | None = ...,
+        time_management: _abc.Iterable[Global___Claim] | None = ...,
+        suggestions: _abc.Iterable[Global___Suggestion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_response_delay_ms", b"_response_delay_ms", "answer", b"answer", "response_delay_ms", b"response_delay_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_response_delay_ms", b"_response_delay_ms", "answer", b"answer", "attempt", b"attempt", "end_ms", b"end_ms", "measures", b"measures", "moments", b"moments", "notes", b"notes", "question_id", b"question_id", "response_delay_ms", b"response_delay_ms", "scores", b"scores", "share_of_interview", b"share_of_interview", "start_ms", b"start_ms", "text", b"text", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_response_delay_ms", b"_response_delay_ms", "answer", b"answer", "attempt", b"attempt", "end_ms", b"end_ms", "measures", b"measures", "moments", b"moments", "notes", b"notes", "question_id", b"question_id", "response_delay_ms", b"response_delay_ms", "scores", b"scores", "share_of_interview", b"share_of_interview", "start_ms", b"start_ms", "strengths", b"strengths", "suggestions", b"suggestions", "text", b"text", "time_management", b"time_management", "weaknesses", b"weaknesses", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__response_delay_ms: _TypeAlias = _typing.Literal["response_delay_ms"]  # noqa: Y015
     _WhichOneofArgType__response_delay_ms: _TypeAlias = _typing.Literal["_response_delay_ms", b"_response_delay_ms"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__response_delay_ms) -> _WhichOneofReturnType__response_delay_ms | None: ...
 
 Global___QuestionReport: _TypeAlias = QuestionReport  # noqa: Y015
+
+@_typing.final
+class Baseline(_message.Message):
+    """What the scores compare with besides usual ranges: the person's own figures, by measure."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class FirstMinuteEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class HistoryEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    FIRST_MINUTE_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
+    REPORTS_FIELD_NUMBER: _builtins.int
+    reports: _builtins.int
+    """how many reports that are"""
+    @_builtins.property
+    def first_minute(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """empty in a session under two minutes"""
+
+    @_builtins.property
+    def history(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """means over the candidate's reports before this one"""
+
+    def __init__(
+        self,
+        *,
+        first_minute: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        history: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        reports: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_minute", b"first_minute", "history", b"history", "reports", b"reports"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Baseline: _TypeAlias = Baseline  # noqa: Y015
 
 @_typing.final
 class Series(_message.Message):
@@ -471,6 +563,7 @@ class Report(_message.Message):
     HINTS_FIELD_NUMBER: _builtins.int
     SERIES_FIELD_NUMBER: _builtins.int
     MOMENTS_FIELD_NUMBER: _builtins.int
+    BASELINE_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     session_id: _builtins.str
     started_us: _builtins.int
@@ -499,6 +592,8 @@ class Report(_message.Message):
     def series(self) -> _containers.RepeatedCompositeFieldContainer[Global___Series]: ...
     @_builtins.property
     def moments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Moment]: ...
+    @_builtins.property
+    def baseline(self) -> Global___Baseline: ...
     def __init__(
         self,
         *,
@@ -518,10 +613,11 @@ class Report(_message.Message):
         hints: _abc.Iterable[Global___HintRecord] | None = ...,
         series: _abc.Iterable[Global___Series] | None = ...,
         moments: _abc.Iterable[Global___Moment] | None = ...,
+        baseline: Global___Baseline | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["affect", b"affect", "coverage", b"coverage", "duration_ms", b"duration_ms", "hints", b"hints", "measures", b"measures", "moments", b"moments", "questions", b"questions", "scores", b"scores", "series", b"series", "session_id", b"session_id", "started_us", b"started_us", "strengths", b"strengths", "suggestions", b"suggestions", "time_management", b"time_management", "version", b"version", "weaknesses", b"weaknesses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["affect", b"affect", "baseline", b"baseline", "coverage", b"coverage", "duration_ms", b"duration_ms", "hints", b"hints", "measures", b"measures", "moments", b"moments", "questions", b"questions", "scores", b"scores", "series", b"series", "session_id", b"session_id", "started_us", b"started_us", "strengths", b"strengths", "suggestions", b"suggestions", "time_management", b"time_management", "version", b"version", "weaknesses", b"weaknesses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
