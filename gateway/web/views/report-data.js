@@ -36,17 +36,17 @@ export function readReport(json) {
   const hints = list(json.hints).map((record) => ({
     start: Number(record.time_ms ?? 0),
     end: Number(record.time_ms ?? 0) + Number(record.hint?.show_ms ?? 0),
-    type: "hint",
-    detail: String(record.hint?.text ?? ""),
+    type: 'hint',
+    detail: String(record.hint?.text ?? ''),
     confidence: Number(record.hint?.confidence ?? 0),
   }));
   const moments = list(json.moments).map(moment);
   return {
-    id: String(json.session_id ?? ""),
+    id: String(json.session_id ?? ''),
     startedMs: startedUs / 1000,
     duration: Number(json.duration_ms ?? 0),
     affect: Boolean(json.affect),
-    notSeen: list(json.coverage).map((each) => String(each.note ?? "")).filter(Boolean),
+    notSeen: list(json.coverage).map((each) => String(each.note ?? '')).filter(Boolean),
     questions: list(json.questions).map((each) => question(each, startedUs, hints)),
     values: list(json.measures).map(value),
     scores: list(json.scores).map(score),
@@ -55,7 +55,7 @@ export function readReport(json) {
     time: list(json.time_management).map(claim),
     suggestions: list(json.suggestions).map((each) => ({
       ...claim(each),
-      drill: String(each.drill ?? ""),
+      drill: String(each.drill ?? ''),
     })),
     series: list(json.series).map((each) => ({
       measure: String(each.measure),
@@ -81,9 +81,9 @@ function evidence(json) {
   return {
     start: Number(json.start_ms ?? 0),
     end: Number(json.end_ms ?? 0),
-    measure: String(json.measure ?? ""),
+    measure: String(json.measure ?? ''),
     value: optional(json.value),
-    quote: String(json.quote ?? ""),
+    quote: String(json.quote ?? ''),
   };
 }
 
@@ -95,7 +95,7 @@ export function value(json) {
     low: optional(json.low),
     high: optional(json.high),
     seconds: Number(json.seconds_observed ?? 0),
-    notSeen: String(json.not_seen ?? ""),
+    notSeen: String(json.not_seen ?? ''),
   };
 }
 
@@ -107,7 +107,7 @@ export function score(json) {
     low: optional(json.low),
     high: optional(json.high),
     evidence: list(json.evidence).map(evidence),
-    notSeen: String(json.not_seen ?? ""),
+    notSeen: String(json.not_seen ?? ''),
     contributions: json.contributions ?? {},
   };
 }
@@ -115,8 +115,8 @@ export function score(json) {
 /** @param {Json} json @returns {Claim} */
 function claim(json) {
   return {
-    id: String(json.id ?? ""),
-    text: String(json.text ?? ""),
+    id: String(json.id ?? ''),
+    text: String(json.text ?? ''),
     evidence: list(json.evidence).map(evidence),
   };
 }
@@ -126,8 +126,8 @@ function moment(json) {
   return {
     start: Number(json.start_ms ?? 0),
     end: Number(json.end_ms ?? 0),
-    type: String(json.type ?? ""),
-    detail: String(json.detail ?? ""),
+    type: String(json.type ?? ''),
+    detail: String(json.detail ?? ''),
     confidence: Number(json.confidence ?? 0),
   };
 }
@@ -135,7 +135,7 @@ function moment(json) {
 /** @param {Json} json @param {number} startedUs @returns {Span} */
 function span(json, startedUs) {
   return {
-    quote: String(json.quote ?? ""),
+    quote: String(json.quote ?? ''),
     start: (Number(json.start_us ?? 0) - startedUs) / 1000,
     end: (Number(json.end_us ?? 0) - startedUs) / 1000,
   };
@@ -148,14 +148,14 @@ function question(json, startedUs, hints) {
   const end = Number(json.end_ms ?? 0);
   const own = hints.filter((hint) => hint.start >= start && hint.start < end);
   return {
-    id: String(json.question_id ?? ""),
-    text: String(json.text ?? ""),
+    id: String(json.question_id ?? ''),
+    text: String(json.text ?? ''),
     attempt: Number(json.attempt ?? 0),
     start,
     end,
     delay: optional(json.response_delay_ms),
     words: list(json.words).map((each) => ({
-      text: String(each.text ?? ""),
+      text: String(each.text ?? ''),
       start: Number(each.start_ms ?? 0),
       end: Number(each.end_ms ?? 0),
       filler: Boolean(each.filler),
@@ -163,18 +163,18 @@ function question(json, startedUs, hints) {
     values: list(json.measures).map(value),
     scores: list(json.scores).map(score),
     points: list(answer.points).map((each) => ({
-      id: String(each.point_id ?? ""),
-      text: String(each.text ?? ""),
+      id: String(each.point_id ?? ''),
+      text: String(each.text ?? ''),
       found: Boolean(each.found),
       span: each.found && each.evidence ? span(each.evidence, startedUs) : null,
     })),
     star: list(answer.star).map((each) => ({
       ...span(each.span ?? {}, startedUs),
-      kind: String(each.part ?? "").toLowerCase(),
+      kind: String(each.part ?? '').toLowerCase(),
     })),
     disfluencies: list(answer.disfluencies).map((each) => ({
       ...span(each.span ?? {}, startedUs),
-      kind: String(each.type ?? "").toLowerCase(),
+      kind: String(each.type ?? '').toLowerCase(),
     })),
     moments: [...list(json.moments).map(moment), ...own].sort((a, b) => a.start - b.start),
     notes: list(json.notes).map(claim),

@@ -1,0 +1,258 @@
+/**
+ * What a claim, a number or a moment rests on: one dialog for all of them.
+ * @module
+ */
+
+import { el, fill } from '../lib/dom.js';
+import { MOMENTS, clock, plural, spell } from '../lib/words.js';
+import { Player } from './report-player.js';
+
+/** @typedef {import('../lib/dom.js').Child} Child */
+/** @typedef {import('../lib/words.js').Words} Words */
+/** @typedef {import('./report-data.js').Claim} Claim */
+/** @typedef {import('./report-data.js').Evidence} Evidence */
+/** @typedef {import('./report-data.js').Moment} Moment */
+/** @typedef {import('./report-data.js').Report} Report */
+/** @typedef {import('./report-data.js').Score} Score */
+/** @typedef {import('./report-data.js').Value} Value */
+
+const MOST_MOMENTS = 24;
+
+export class EvidenceDialog {
+  /**
+   * @param {Report} report
+   * @param {Words} words
+   * @param {Player | null} player
+   */
+  constructor(report, words, player) {
+    this.report = report;
+    this.words = words;
+    this.player = player;
+    this.title = el('h2', { id: 'evidence-title', tabindex: '-1' });
+    this.body = el('div', { class: 'evidence-body' });
+    this.stage = el('div', { class: 'evidence-stage' });
+    this.element = el(
+      'dialog',
+      {
+        class: 'evidence', 'aria-labelledby': 'evidence-title',
+        on: {
+          close: () => this.player?.stop(),
+          click: (/** @type {MouseEvent} */ event) => {
+            if (event.target === this.element) this.element.close(); // beside the dialog
+          },
+        },
+      },
+      el(
+        'div',
+        { class: 'evidence-inner' },
+        el(
+          'div',
+          { class: 'evidence-head' },
+          this.title,
+          el('button', { class: 'plain', type: 'button', on: { click: () => this.element.close() } }, 'Close'),
+        ),
+        this.stage,
+        this.body,
+      ),
+    );
+  }
+
+  /** @param {Claim} claim */
+  claim(claim) {
+    const parts = claim.evidence.map((evidence) => this.#evidence(evidence));
+    this.#open(claim.text, parts, claim.evidence[0]);
+  }
+
+  /** @param {Moment} moment */
+  moment(moment) {
+    const name = MOMENTS[moment.type] ?? moment.type;
+    const lines = [
+      el('p', null, `${this.#when(moment.start, moment.end)}. `, lasting(moment)),
+      moment.detail ? el('p', null, detail(moment)) : null,
+      moment.confidence && moment.type !== 'hint'
+        ? el('p', { class: 'quiet small' }, `Greenroom is ${Math.round(100 * moment.confidence)}% sure that it saw or heard this.`)
+        : null,
+    ];
+    this.#open(name, lines, moment);
+  }
+
+  /** @param {Value} value @param {number} start @param {number} end where it was measured */
+  value(value, start, end) {
+    const evidence = { start, end, measure: value.measure, value: value.value, quote: '' };
+    this.#open(this.words.name(value.measure), this.#evidence(evidence, value), null);
+  }
+
+  /** @param {Score} score */
+  score(score) {
+    const name = this.words.name(score.score);
+    const parts = Object.entries(score.contributions).sort((a, b) => b[1] - a[1]);
+    const found = new Map(score.evidence.map((each) => [each.measure, each]));
+    const rows = parts.map(([measure, points]) => {
+      const value = found.get(measure)?.value ?? null;
+      return el(
+        'tr',
+        null,
+        el('th', { scope: 'row' }, this.words.name(measure)),
+        el('td', null, value === null ? '' : this.words.figure(measure, value)),
+        el('td', { class: 'number' }, `${points < 0 ? '−' : '+'}${Math.abs(points).toFixed(1)}`),
+      );
+    });
+    const heads = ['Measure', 'You', 'Points'].map((head) => el('th', { scope: 'col' }, head));
+    this.#open(
+      name,
+      [
+        el('p', null, this.words.plain(score.score)),
+        el('p', null, scoreText(score)),
+        rows.length
+          ? el('table', null, el('thead', null, el('tr', null, heads)), el('tbody', null, rows))
+          : null,
+        el('p', { class: 'quiet small' }, this.words.formula(score.score)),
+      ],
+      null,
+    );
+  }
+
+  /** @param {string} title @param {number} start @param {number} end @param {string} [quote] */
+  stretch(title, start, end, quote = '') {
+    const lines = [
+      el('p', null, `${this.#when(start, end)}.`),
+      quote ? el('blockquote', null, quote) : null,
+    ];
+    this.#open(title, lines, { start, end });
+  }
+
+  /** @param {Evidence} evidence @param {Value} [value] with its interval */
+  #evidence(evidence, value) {
+    const { measure, start, end } = evidence;
+    const words = this.words;
+    const known = value ?? this.#valueOf(evidence);
+    const usual = words.usual(measure);
+    const between = known ? words.between(measure, known.low, known.high) : '';
+    const source = words.source(measure);
+    const type = words.madeOf(measure);
+    const moments = this.report.moments.filter(
+      (moment) => type.includes(moment.type) && moment.start >= start && moment.start < end,
+    );
+    return el(
+      'div',
+      { class: 'evidence-part' },
+      measure ? el('p', null, words.plain(measure)) : null,
+      el(
+        'dl',
+        { class: 'facts' },
+        measure && evidence.value !== null
+          ? fact(words.name(measure), words.figure(measure, evidence.value))
+          : null,
+        known?.notSeen ? fact('Not known', `${known.notSeen}.`) : null,
+        between ? fact('Most likely', between) : null,
+        usual ? fact('Usual', usual) : null,
+        fact('From', this.#when(start, end)),
+        known?.seconds ? fact('Rests on', spell(1000 * known.seconds)) : null,
+      ),
+      evidence.quote ? el('blockquote', null, evidence.quote) : null,
+      moments.length ? this.#momentList(moments) : null,
+      measure
+        ? el(
+            'details',
+            null,
+            el('summary', null, 'How it is measured'),
+            el('p', { class: 'quiet small' }, words.formula(measure)),
+            source ? el('p', { class: 'quiet small' }, `Where the usual range comes from: ${source}.`) : null,
+            el('p', { class: 'quiet small' }, 'Outside the usual range is not wrong: it is worth a look.'),
+          )
+        : null,
+    );
+  }
+
+  /** The measure's value with its interval, of the same stretch. @param {Evidence} evidence */
+  #valueOf({ measure, start, end }) {
+    const question = this.report.questions.find((each) => each.start === start && each.end === end);
+    const values = question?.values ?? this.report.values;
+    return values.find((each) => each.measure === measure);
+  }
+
+  /** @param {Moment[]} moments */
+  #momentList(moments) {
+    const shown = moments.slice(0, MOST_MOMENTS);
+    const rest = moments.length - shown.length;
+    const names = [...new Set(moments.map((moment) => MOMENTS[moment.type] ?? moment.type))];
+    return el(
+      'div',
+      null,
+      el('h3', null, `${names.join(', ')}: ${plural(moments.length, 'time')}`),
+      el(
+        'ul',
+        { class: 'chips' },
+        shown.map((moment) => el('li', null, this.#chip(moment))),
+        rest > 0 ? el('li', { class: 'quiet small' }, `and ${rest} more`) : null,
+      ),
+    );
+  }
+
+  /** Plays where there is something to play. @param {Moment} moment */
+  #chip(moment) {
+    const text = clock(moment.start);
+    if (!this.player?.holds(moment.start)) return el('span', { class: 'chip' }, text);
+    return el(
+      'button',
+      { class: 'chip', type: 'button', on: { click: () => this.#play(moment.start, moment.end) } },
+      el('span', { class: 'visually-hidden' }, 'Play '),
+      `▶ ${text}`,
+    );
+  }
+
+  /** @param {number} start @param {number} end */
+  #when(start, end) {
+    const until = clock(end);
+    return until === clock(start) ? `At ${clock(start)}` : `${clock(start)} to ${until}`;
+  }
+
+  /**
+   * @param {string} title
+   * @param {Child} content
+   * @param {{start: number, end: number} | null | undefined} stretch what to play
+   */
+  #open(title, content, stretch) {
+    this.player?.stop();
+    this.title.textContent = title;
+    fill(this.body, content);
+    const plays = stretch && this.player?.holds(stretch.start);
+    fill(this.stage, plays && this.player ? this.player.element : null);
+    if (!this.element.open) this.element.showModal();
+    this.element.scrollTop = 0;
+    this.title.focus();
+    if (plays) void this.#play(stretch.start, stretch.end);
+  }
+
+  /** @param {number} start @param {number} end */
+  async #play(start, end) {
+    if (!this.player) return;
+    if (!this.player.element.isConnected) fill(this.stage, this.player.element);
+    await this.player.play(start, end);
+  }
+}
+
+/** @param {Score} score */
+export function scoreText(score) {
+  if (score.value === null) return `Not given: ${score.notSeen}.`;
+  const value = Math.round(score.value);
+  if (score.low === null || score.high === null) return `${value} of 100.`;
+  return `${value} of 100, most likely between ${Math.round(score.low)} and ${Math.round(score.high)}.`;
+}
+
+/** @param {string} name @param {string} text */
+function fact(name, text) {
+  return [el('dt', null, name), el('dd', null, text)];
+}
+
+/** @param {Moment} moment */
+function lasting({ start, end }) {
+  return end - start >= 100 ? `It lasted ${((end - start) / 1000).toFixed(1)} seconds.` : '';
+}
+
+/** @param {Moment} moment */
+function detail(moment) {
+  if (moment.type === 'hint') return `“${moment.detail}”`;
+  if (moment.type === 'look_away') return `Towards your ${moment.detail}.`.replace('your up', 'the top').replace('your down', 'the bottom');
+  return `${moment.detail.replaceAll('_', ' ')}`;
+}
