@@ -74,7 +74,8 @@ const SCORE_FORMULA =
   'in its usual range. The less was seen and heard, the wider the range that the score may lie in.';
 
 const OWN_BASELINE =
-  ' In a practice of two minutes or more, your own first minute counts as much as the usual range.';
+  ' Your own first minute, in a practice of two minutes or more, and your earlier practices ' +
+  'count as much as the usual range.';
 
 /** Moments that a candidate can look at, and what they are called. */
 export const MOMENTS = /** @type {Record<string, string>} */ ({

@@ -21,7 +21,8 @@
 /** @typedef {{id: string, text: string, found: boolean, span: Span | null}} Point */
 /** @typedef {{id: string, text: string, attempt: number, start: number, end: number,
  *   delay: number | null, words: Word[], values: Value[], scores: Score[], points: Point[],
- *   star: Marked[], disfluencies: Marked[], moments: Moment[], notes: Claim[]}} Question */
+ *   star: Marked[], disfluencies: Marked[], moments: Moment[], strengths: Claim[],
+ *   weaknesses: Claim[], suggestions: Suggestion[]}} Question */
 /** @typedef {{measure: string, times: number[], values: number[]}} Series */
 /** @typedef {{id: string, startedMs: number, duration: number, affect: boolean,
  *   notSeen: string[], questions: Question[], values: Value[], scores: Score[],
@@ -53,10 +54,7 @@ export function readReport(json) {
     strengths: list(json.strengths).map(claim),
     weaknesses: list(json.weaknesses).map(claim),
     time: list(json.time_management).map(claim),
-    suggestions: list(json.suggestions).map((each) => ({
-      ...claim(each),
-      drill: String(each.drill ?? ''),
-    })),
+    suggestions: list(json.suggestions).map(suggestion),
     series: list(json.series).map((each) => ({
       measure: String(each.measure),
       times: list(each.time_ms).map(Number),
@@ -121,6 +119,11 @@ function claim(json) {
   };
 }
 
+/** @param {Json} json @returns {Suggestion} */
+function suggestion(json) {
+  return { ...claim(json), drill: String(json.drill ?? '') };
+}
+
 /** @param {Json} json @returns {Moment} */
 function moment(json) {
   return {
@@ -177,6 +180,8 @@ function question(json, startedUs, hints) {
       kind: String(each.type ?? '').toLowerCase(),
     })),
     moments: [...list(json.moments).map(moment), ...own].sort((a, b) => a.start - b.start),
-    notes: list(json.notes).map(claim),
+    strengths: list(json.strengths).map(claim),
+    weaknesses: list(json.weaknesses).map(claim),
+    suggestions: list(json.suggestions).map(suggestion),
   };
 }

@@ -59,7 +59,10 @@ export class EvidenceDialog {
 
   /** @param {Claim} claim */
   claim(claim) {
-    const parts = claim.evidence.map((evidence) => this.#evidence(evidence));
+    const measures = [...new Set(claim.evidence.map((evidence) => evidence.measure))];
+    const parts = measures.map((measure) =>
+      this.#evidence(measure, claim.evidence.filter((evidence) => evidence.measure === measure)),
+    );
     this.#open(claim.text, parts, claim.evidence[0]);
   }
 
@@ -79,16 +82,15 @@ export class EvidenceDialog {
   /** @param {Value} value @param {number} start @param {number} end where it was measured */
   value(value, start, end) {
     const evidence = { start, end, measure: value.measure, value: value.value, quote: '' };
-    this.#open(this.words.name(value.measure), this.#evidence(evidence, value), null);
+    this.#open(this.words.name(value.measure), this.#evidence(value.measure, [evidence], value), null);
   }
 
-  /** @param {Score} score */
-  score(score) {
+  /** @param {Score} score @param {Value[]} values of the same stretch */
+  score(score, values) {
     const name = this.words.name(score.score);
     const parts = Object.entries(score.contributions).sort((a, b) => b[1] - a[1]);
-    const found = new Map(score.evidence.map((each) => [each.measure, each]));
     const rows = parts.map(([measure, points]) => {
-      const value = found.get(measure)?.value ?? null;
+      const value = values.find((each) => each.measure === measure)?.value ?? null;
       return el(
         'tr',
         null,
@@ -121,17 +123,23 @@ export class EvidenceDialog {
     this.#open(title, lines, { start, end });
   }
 
-  /** @param {Evidence} evidence @param {Value} [value] with its interval */
-  #evidence(evidence, value) {
-    const { measure, start, end } = evidence;
+  /**
+   * What a measure says, and where: in one stretch or in several.
+   * @param {string} measure
+   * @param {Evidence[]} stretches
+   * @param {Value} [value] with its interval
+   */
+  #evidence(measure, stretches, value) {
     const words = this.words;
-    const known = value ?? this.#valueOf(evidence);
+    const single = stretches.length === 1 ? stretches[0] : null;
+    const known = value ?? (single ? this.#valueOf(single) : undefined);
     const usual = words.usual(measure);
     const between = known ? words.between(measure, known.low, known.high) : '';
-    const source = words.source(measure);
     const type = words.madeOf(measure);
     const moments = this.report.moments.filter(
-      (moment) => type.includes(moment.type) && moment.start >= start && moment.start < end,
+      (moment) =>
+        type.includes(moment.type) &&
+        stretches.some(({ start, end }) => moment.start >= start && moment.start < end),
     );
     return el(
       'div',
@@ -140,27 +148,33 @@ export class EvidenceDialog {
       el(
         'dl',
         { class: 'facts' },
-        measure && evidence.value !== null
-          ? fact(words.name(measure), words.figure(measure, evidence.value))
-          : null,
+        stretches.map((evidence) =>
+          evidence.value === null
+            ? null
+            : fact(single ? words.name(measure) : this.#when(evidence.start, evidence.end), words.figure(measure, evidence.value)),
+        ),
         known?.notSeen ? fact('Not known', `${known.notSeen}.`) : null,
         between ? fact('Most likely', between) : null,
         usual ? fact('Usual', usual) : null,
-        fact('From', this.#when(start, end)),
+        single ? fact('When', this.#when(single.start, single.end)) : null,
         known?.seconds ? fact('Rests on', spell(1000 * known.seconds)) : null,
       ),
-      evidence.quote ? el('blockquote', null, evidence.quote) : null,
+      stretches.map(({ quote }) => (quote ? el('blockquote', null, quote) : null)),
       moments.length ? this.#momentList(moments) : null,
-      measure
-        ? el(
-            'details',
-            null,
-            el('summary', null, 'How it is measured'),
-            el('p', { class: 'quiet small' }, words.formula(measure)),
-            source ? el('p', { class: 'quiet small' }, `Where the usual range comes from: ${source}.`) : null,
-            el('p', { class: 'quiet small' }, 'Outside the usual range is not wrong: it is worth a look.'),
-          )
-        : null,
+      measure ? this.#method(measure) : null,
+    );
+  }
+
+  /** How a measure is made, on request. @param {string} measure */
+  #method(measure) {
+    const source = this.words.source(measure);
+    return el(
+      'details',
+      null,
+      el('summary', null, 'How it is measured'),
+      el('p', { class: 'quiet small' }, this.words.formula(measure)),
+      source ? el('p', { class: 'quiet small' }, `Where the usual range comes from: ${source}.`) : null,
+      el('p', { class: 'quiet small' }, 'Outside the usual range is not wrong: it is worth a look.'),
     );
   }
 

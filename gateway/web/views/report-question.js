@@ -55,11 +55,9 @@ export function questionSection(question, number, parts) {
       question.text || 'Your answer',
     ),
     el('p', { class: 'quiet' }, `${spell(question.end - question.start)}, from ${clock(question.start)} on.${began}`),
-    question.notes.length
-      ? el('ul', { class: 'claims' }, question.notes.map((note) => claimItem(note, dialog)))
-      : null,
+    claimLists(question, dialog),
     parts.report.questions.length === 1 ? scoreNote() : null,
-    scoreCards(question.scores, words, dialog),
+    scoreCards(question.scores, question.values, words, dialog),
     el('h3', null, 'What you said'),
     transcript(question, dialog),
     points(question, dialog),
@@ -67,7 +65,34 @@ export function questionSection(question, number, parts) {
     el('h3', null, 'Over time'),
     timeline(question, parts),
     momentList(question, dialog),
+    exercises(question),
     numbers(question.values, question.start, question.end, words, dialog),
+  );
+}
+
+/** @param {Question} question @param {EvidenceDialog} dialog */
+function claimLists({ strengths, weaknesses }, dialog) {
+  /** @type {[string, Claim[]][]} */
+  const lists = [['What went well', strengths], ['What to work on', weaknesses]];
+  return el(
+    'div',
+    { class: 'columns' },
+    lists
+      .filter(([, claims]) => claims.length)
+      .map(([title, claims]) =>
+        el('div', null, el('h3', null, title), el('ul', { class: 'claims' }, claims.map((claim) => claimItem(claim, dialog)))),
+      ),
+  );
+}
+
+/** @param {Question} question */
+function exercises({ suggestions }) {
+  if (!suggestions.length) return null;
+  return el(
+    'details',
+    null,
+    el('summary', null, 'Exercises for this answer'),
+    el('ul', null, suggestions.map((each) => el('li', null, el('strong', null, each.text), el('br'), each.drill))),
   );
 }
 
@@ -97,8 +122,8 @@ export function scoreNote() {
   );
 }
 
-/** @param {Score[]} scores @param {Words} words @param {EvidenceDialog} dialog */
-export function scoreCards(scores, words, dialog) {
+/** @param {Score[]} scores @param {Value[]} values @param {Words} words @param {EvidenceDialog} dialog */
+export function scoreCards(scores, values, words, dialog) {
   return el(
     'div',
     { class: 'scores' },
@@ -113,7 +138,7 @@ export function scoreCards(scores, words, dialog) {
         el('p', { class: 'quiet small' }, score.value === null ? scoreText(score) : likely(score)),
         el(
           'button',
-          { class: 'show-me no-print', type: 'button', on: { click: () => dialog.score(score) } },
+          { class: 'show-me no-print', type: 'button', on: { click: () => dialog.score(score, values) } },
           'What it rests on',
           el('span', { class: 'visually-hidden' }, `: ${name}`),
         ),

@@ -193,7 +193,7 @@ function overall({ report, words, dialog }) {
     { class: 'card', 'aria-labelledby': 'overall-title' },
     el('h2', { id: 'overall-title' }, 'The whole practice'),
     scoreNote(),
-    scoreCards(report.scores, words, dialog),
+    scoreCards(report.scores, report.values, words, dialog),
     numbers(report.values, start, report.duration, words, dialog),
     whole.length > 1
       ? el(
