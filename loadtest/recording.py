@@ -1,6 +1,6 @@
 """Any recording as packets that a WebRTC client can send, encoded once and kept.
 
-The encoded copy is a WebM file (VP8, Opus) in a cache, named by the recording's
+The encoded copy (VP8 or H.264, and Opus) lies in a cache, named by the recording's
 content and the encoding; replaying it costs no encoding.
 """
 
@@ -10,12 +10,17 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import numpy as np
+from av.bitstream import BitStreamFilterContext
+
+from loadtest import burn as marks
 
 LONGEST_SIDE = 640
 """As a camera at VGA: what the page asks for."""
@@ -29,8 +34,37 @@ OPUS_RATE = 48_000
 OPUS_SAMPLES = 960
 """20 ms, what browsers send."""
 
-ENCODING = "vp8-640-30-1500k-opus-20ms-v2"
+ENCODING = "640-30-1500k-opus-20ms-v2"
 """Part of the cache's key: change it when the encoding changes."""
+
+MEDIA_SUFFIXES = frozenset(
+    {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".wav", ".ogg", ".mp3", ".flac", ".m4a"}
+)
+"""What is taken as a recording in a folder."""
+
+
+@dataclass(frozen=True)
+class VideoCodec:
+    """How one codec is encoded in real time, as a browser would."""
+
+    encoder: str
+    options: dict[str, object]
+    """As PyAV types them; FFmpeg takes strings."""
+    suffix: str
+
+
+CODECS = {
+    "VP8": VideoCodec(
+        "libvpx", {"deadline": "realtime", "cpu-used": "-8", "static-thresh": "100"}, ".webm"
+    ),
+    # Constrained baseline, as aiortc offers it; no B frames, so that time only goes forward.
+    "H264": VideoCodec(
+        "libx264",
+        {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "level": "3.1"},
+        ".mkv",
+    ),
+}
+"""By the name that SDP has for them."""
 
 
 class RecordingError(ValueError):
@@ -53,6 +87,10 @@ class Recording:
     duration_s: float
     video: list[EncodedPacket]
     audio: list[EncodedPacket]
+    codec: str = "VP8"
+    """Of the video, a key of CODECS."""
+    burnt: bool = False
+    """Whether pictures and sound carry their own identity (loadtest/burn.py)."""
 
     def without(self, kind: str) -> Recording:
         """The same without its "video" or "audio"."""
@@ -64,41 +102,68 @@ def default_cache() -> Path:
     return Path(base) / "greenroom" / "recordings"
 
 
-def load(path: Path, cache: Path | None = None) -> Recording:
+def load(
+    path: Path, cache: Path | None = None, *, codec: str = "VP8", burn: bool = False
+) -> Recording:
     """Encode (once) and read a recording.
 
     Raises RecordingError for a file that FFmpeg can't read or that holds no media.
     """
     if not path.is_file():
         raise RecordingError(f"{path}: there is no such file")
+    if codec not in CODECS:
+        raise RecordingError(f"codec {codec} is not known: take one of {', '.join(CODECS)}")
     folder = cache or default_cache()
     folder.mkdir(parents=True, exist_ok=True)
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()[:24]
-    encoded = folder / f"{digest}-{ENCODING}.webm"
+    burnt = "-burnt-v1" if burn else ""
+    encoded = folder / f"{digest}-{codec.lower()}-{ENCODING}{burnt}{CODECS[codec].suffix}"
     if not encoded.exists():
-        _encode(path, encoded)
-    return _read(path.name, encoded)
+        _encode(path, encoded, codec, marked=burn)
+    return replace(_read(path.name, encoded), codec=codec, burnt=burn)
 
 
-def _encode(path: Path, target: Path) -> None:
+def load_all(paths: list[Path], *, codec: str = "VP8", burn: bool = False) -> list[Recording]:
+    """Every recording of the files and folders, in the order of their names.
+
+    Raises RecordingError, also when a folder holds none.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted(f for f in path.rglob("*") if f.suffix.lower() in MEDIA_SUFFIXES)
+            if not found:
+                raise RecordingError(f"{path}: this folder holds no video or sound file")
+            files += found
+        else:
+            files.append(path)
+    return [load(file, codec=codec, burn=burn) for file in files]
+
+
+def _encode(path: Path, target: Path, codec: str, *, marked: bool) -> None:
     """By way of a temporary file: a cache entry is whole or not there."""
     with tempfile.TemporaryDirectory(dir=target.parent) as directory:
-        part = Path(directory) / "part.webm"
+        part = Path(directory) / f"part{target.suffix}"
         try:
             with av.open(str(path)) as source, av.open(str(part), "w") as sink:
-                _transcode(path, source, sink)
+                _transcode(path, source, sink, CODECS[codec], marked=marked)
         except av.FFmpegError as error:
             raise RecordingError(f"{path}: can't be read as video or sound ({error})") from error
         shutil.move(part, target)
 
 
 def _transcode(
-    path: Path, source: av.container.InputContainer, sink: av.container.OutputContainer
+    path: Path,
+    source: av.container.InputContainer,
+    sink: av.container.OutputContainer,
+    codec: VideoCodec,
+    *,
+    marked: bool,
 ) -> None:
     # All streams before the first packet: the header names them.
-    video = _VideoEncoder(source, sink) if source.streams.video else None
-    audio = _AudioEncoder(sink) if source.streams.audio else None
+    video = _VideoEncoder(source, sink, codec, marked=marked) if source.streams.video else None
+    audio = _AudioEncoder(sink, marked=marked) if source.streams.audio else None
     if video is None and audio is None:
         raise RecordingError(f"{path}: holds neither video nor sound")
     # Both kinds in one pass, as they lie in the file: the copy is then interleaved too.
@@ -113,10 +178,15 @@ def _transcode(
 
 
 class _VideoEncoder:
-    """VP8 at FPS: frames are repeated or left out so that the picture's pace stays."""
+    """At FPS: frames are repeated or left out so that the picture's pace stays."""
 
     def __init__(
-        self, source: av.container.InputContainer, sink: av.container.OutputContainer
+        self,
+        source: av.container.InputContainer,
+        sink: av.container.OutputContainer,
+        codec: VideoCodec,
+        *,
+        marked: bool,
     ) -> None:
         first = next(source.decode(video=0), None)
         source.seek(0)
@@ -128,14 +198,15 @@ class _VideoEncoder:
         scale = min(1.0, LONGEST_SIDE / max(width, height))
         self._sink = sink
         self._sent = 0
+        self._marked = marked
         self._start: float | None = None
-        self._stream = sink.add_stream("libvpx", rate=FPS)
+        self._stream = cast(av.VideoStream, sink.add_stream(codec.encoder, rate=FPS))
         self._stream.width = round(width * scale / 2) * 2
         self._stream.height = round(height * scale / 2) * 2
         self._stream.pix_fmt = "yuv420p"
         self._stream.bit_rate = VIDEO_BITRATE
         self._stream.gop_size = KEY_INTERVAL
-        self._stream.options = {"deadline": "realtime", "cpu-used": "-8", "static-thresh": "100"}
+        self._stream.options = codec.options
 
     def add(self, frame: av.VideoFrame) -> None:
         time_s = frame.time or 0.0
@@ -143,6 +214,8 @@ class _VideoEncoder:
         picture = _upright(frame).reformat(self._stream.width, self._stream.height, "yuv420p")
         due = round((time_s - self._start) * FPS) + 1
         while self._sent < due:
+            if self._marked:
+                picture = marks.picture(picture, self._sent)
             picture.pts, picture.time_base = self._sent, Fraction(1, FPS)
             self._sink.mux(self._stream.encode(picture))
             self._sent += 1
@@ -154,8 +227,9 @@ class _VideoEncoder:
 class _AudioEncoder:
     """Opus, mono, 20 ms, with in-band FEC as browsers send it."""
 
-    def __init__(self, sink: av.container.OutputContainer) -> None:
+    def __init__(self, sink: av.container.OutputContainer, *, marked: bool) -> None:
         self._sink = sink
+        self._marked = marked
         self._pts = 0
         self._resampler = av.AudioResampler("s16", "mono", OPUS_RATE, OPUS_SAMPLES)
         self._stream = sink.add_stream("libopus", rate=OPUS_RATE, layout="mono")
@@ -169,6 +243,8 @@ class _AudioEncoder:
 
     def add(self, frame: av.AudioFrame | None) -> None:
         for piece in self._resampler.resample(frame):
+            if self._marked:
+                piece = marks.sound(piece, self._pts)
             piece.pts, piece.time_base = self._pts, Fraction(1, OPUS_RATE)
             self._pts += piece.samples
             self._sink.mux(self._stream.encode(piece))
@@ -187,14 +263,31 @@ def _upright(frame: av.VideoFrame) -> av.VideoFrame:
     return av.VideoFrame.from_ndarray(image, "rgb24")
 
 
+def _packets(container: av.container.InputContainer) -> Iterator[tuple[str, av.Packet[Any]]]:
+    """(audio or video, packet), with H.264 as RTP needs it.
+
+    Matroska keeps lengths before its units; RTP's packers look for start codes (Annex B)
+    and want the parameter sets in the stream.
+    """
+    videos = container.streams.video
+    annex_b = None
+    if videos and videos[0].codec_context.name == "h264":
+        annex_b = BitStreamFilterContext("h264_mp4toannexb", videos[0])
+    for packet in container.demux():
+        if packet.stream.type == "video" and annex_b is not None and packet.pts is not None:
+            yield from (("video", filtered) for filtered in annex_b.filter(packet))
+        else:
+            yield packet.stream.type, packet
+
+
 def _read(name: str, path: Path) -> Recording:
     video: list[EncodedPacket] = []
     audio: list[EncodedPacket] = []
     with av.open(str(path)) as container:
-        for packet in container.demux():
+        for kind, packet in _packets(container):
             if packet.pts is None or packet.time_base is None:
                 continue
-            into = video if packet.stream.type == "video" else audio
+            into = video if kind == "video" else audio
             time_s = max(0.0, float(packet.pts * packet.time_base))
             into.append(EncodedPacket(bytes(packet), time_s, packet.is_keyframe))
     ends = [packets[-1].time_s for packets in (video, audio) if packets]

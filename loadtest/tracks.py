@@ -7,6 +7,7 @@ the last one ended.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from fractions import Fraction
 from typing import Any
 
@@ -15,9 +16,13 @@ from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
 from loadtest.recording import EncodedPacket, Recording
+from services.runtime.bus import now_us
 
 CLOCK_RATES = {"video": 90_000, "audio": 48_000}
-"""RTP clock rates of VP8 (RFC 7741) and Opus (RFC 7587)."""
+"""RTP clock rates of VP8 and H.264 (RFC 7741, RFC 6184) and Opus (RFC 7587)."""
+
+KEPT_SENDS = 300
+"""Packets whose time of sending is remembered: 10 s of video."""
 
 
 class Pacer:
@@ -32,10 +37,13 @@ class Pacer:
             self._start = loop.time()
         return self._start
 
-    async def until(self, media_s: float) -> None:
-        delay = self.start() + media_s - asyncio.get_running_loop().time()
-        if delay > 0:
-            await asyncio.sleep(delay)
+    async def until(self, media_s: float) -> float:
+        """Returns how late it is, in seconds: the loop was busy when the time came."""
+        loop = asyncio.get_running_loop()
+        due = self.start() + media_s
+        if due > loop.time():
+            await asyncio.sleep(due - loop.time())
+        return max(0.0, loop.time() - due)
 
 
 class PacketTrack(MediaStreamTrack):
@@ -53,24 +61,39 @@ class PacketTrack(MediaStreamTrack):
         self._next = 0
         self._loops = 0
         self.sent = 0
+        self.late_s = 0.0
+        """The most that a packet was late: this machine, not the network."""
+        self.sent_at: OrderedDict[int, int] = OrderedDict()
+        """Unix microseconds at which the packet with this place in the recording went out last."""
         self.done = asyncio.Event()
 
     async def recv(self) -> av.Packet[Any]:
         if self.readyState != "live":
             raise MediaStreamError
+        place = self._next % len(self._packets)
         packet, media_s = self._take()
         if media_s > self._duration_s:
             self.stop()
-            self.done.set()
             raise MediaStreamError
-        await self._pacer.until(media_s)
+        self.late_s = max(self.late_s, await self._pacer.until(media_s))
         made = av.Packet(packet.data)
         rate = CLOCK_RATES[self.kind]
         made.pts = made.dts = round(media_s * rate)
         made.time_base = Fraction(1, rate)
         made.is_keyframe = packet.key
         self.sent += 1
+        self._remember(place)
         return made
+
+    def _remember(self, place: int) -> None:
+        self.sent_at[place] = now_us()
+        self.sent_at.move_to_end(place)
+        if len(self.sent_at) > KEPT_SENDS:
+            self.sent_at.popitem(last=False)
+
+    def stop(self) -> None:
+        super().stop()
+        self.done.set()
 
     def _take(self) -> tuple[EncodedPacket, float]:
         if self._next == len(self._packets):

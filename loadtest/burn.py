@@ -1,0 +1,124 @@
+"""Identity burnt into the media itself, so that latency is measured without believing a clock.
+
+Each picture carries its number as black and white blocks along its top edge; the sound
+carries a chirp at each whole second. Both are read back from what the gateway put on the
+bus: the time between sending and reading is then one clock's, this process's own.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import av
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+
+NUMBER_BITS, CHECK_BITS = 16, 8
+BITS = NUMBER_BITS + CHECK_BITS
+BLOCKS_PER_WIDTH = 32
+"""A block is a 32nd of the picture's width: 20 px at VGA, which VP8 and JPEG leave legible."""
+
+WHITE, BLACK, GREY = 235, 16, 128
+"""Luma of the blocks (limited range, ITU-R BT.601), and chroma without colour."""
+
+CHIRP_S = 0.04
+CHIRP_FROM_HZ, CHIRP_TO_HZ = 2_000.0, 5_000.0
+CHIRP_AMPLITUDE = 0.3
+CHIRP_EVERY_S = 1
+FOUND = 0.5
+"""Normalized correlation with the chirp; speech stays under 0.2."""
+
+Gray = npt.NDArray[np.uint8]
+
+
+def _bits(number: int) -> list[int]:
+    number %= 1 << NUMBER_BITS
+    word = number << CHECK_BITS | _check(number)
+    return [word >> shift & 1 for shift in reversed(range(BITS))]
+
+
+def _check(number: int) -> int:
+    """Of a 16-bit number: eight bits that no grey, black or white row has by chance."""
+    return (number * 0x9E37 >> 7 ^ number >> 3 ^ 0xA5) & 0xFF
+
+
+def picture(frame: av.VideoFrame, number: int) -> av.VideoFrame:
+    """A yuv420p frame with its number burnt in."""
+    planes = frame.to_ndarray(format="yuv420p")
+    height, width = frame.height, frame.width
+    edges = [round(place * width / BLOCKS_PER_WIDTH) for place in range(BITS + 1)]
+    for place, bit in enumerate(_bits(number)):
+        planes[: edges[1], edges[place] : edges[place + 1]] = WHITE if bit else BLACK
+    # The chroma planes follow, each half as wide: without colour under the blocks.
+    chroma = planes[height:].reshape(2, height // 2, width // 2)
+    chroma[:, : edges[1] // 2, : edges[BITS] // 2] = GREY
+    return av.VideoFrame.from_ndarray(planes, "yuv420p")
+
+
+def read_picture(jpeg: bytes) -> int | None:
+    """The number in a JPEG of any size; None when it can't be read."""
+    grey: Gray = simplejpeg.decode_jpeg(jpeg, "GRAY")[:, :, 0]
+    block = grey.shape[1] / BLOCKS_PER_WIDTH
+    inside = slice(int(block * 0.3), max(int(block * 0.7), int(block * 0.3) + 1))
+    word = 0
+    for place in range(BITS):
+        start = int(place * block)
+        value = grey[inside, start + inside.start : start + inside.stop].mean()
+        word = word << 1 | int(value > (WHITE + BLACK) / 2)
+    number, check = word >> CHECK_BITS, word & (1 << CHECK_BITS) - 1
+    return number if check == _check(number) else None
+
+
+@cache
+def _chirp(rate: int) -> npt.NDArray[np.float32]:
+    time_s = np.arange(int(CHIRP_S * rate)) / rate
+    sweep = (CHIRP_TO_HZ - CHIRP_FROM_HZ) / CHIRP_S
+    phase = 2 * math.pi * (CHIRP_FROM_HZ * time_s + sweep * time_s**2 / 2)
+    return (np.sin(phase) * np.hanning(len(time_s))).astype(np.float32)
+
+
+def sound(frame: av.AudioFrame, position: int) -> av.AudioFrame:
+    """s16 mono with the part of a chirp that falls into it; position: of its first sample."""
+    rate = frame.sample_rate
+    chirp = _chirp(rate) * CHIRP_AMPLITUDE * 32767
+    samples = frame.to_ndarray().astype(np.float32)
+    within = position % (CHIRP_EVERY_S * rate)
+    part = chirp[within : within + samples.shape[1]]
+    samples[0, : len(part)] += part
+    marked = av.AudioFrame.from_ndarray(
+        np.clip(samples, -32768, 32767).astype(np.int16), "s16", frame.layout.name
+    )
+    marked.sample_rate = rate
+    return marked
+
+
+class ChirpFinder:
+    """Finds chirps in chunks of sound as they come."""
+
+    def __init__(self, rate: int) -> None:
+        self._chirp = _chirp(rate)
+        self._energy = float(np.dot(self._chirp, self._chirp))
+        self._kept = np.zeros(0, np.float32)
+        self._quiet = 0
+        self._silence = rate * CHIRP_EVERY_S // 2
+        """Samples after a chirp in which no other can be."""
+
+    def add(self, pcm: npt.NDArray[np.int16]) -> bool:
+        """Whether a chirp ended in this chunk."""
+        heard = np.concatenate([self._kept, pcm.astype(np.float32)])
+        length = len(self._chirp)
+        self._kept = heard[-(length - 1) :]
+        self._quiet = max(0, self._quiet - len(pcm))
+        if self._quiet or len(heard) < length:
+            return False
+        match = np.correlate(heard, self._chirp, "valid")
+        squares = np.concatenate([[0.0], np.cumsum(heard.astype(np.float64) ** 2)])
+        power = squares[length:] - squares[:-length]
+        likeness = np.abs(match) / np.sqrt(np.maximum(power * self._energy, 1e-9))
+        # Not in silence, where anything is like anything.
+        found = bool(np.max(likeness * (power > length)) > FOUND)
+        if found:
+            self._quiet = self._silence
+        return found

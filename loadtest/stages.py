@@ -1,0 +1,224 @@
+"""Latency by stage, as the bus tells it: capture, publish, worker, signal, hint.
+
+The stages, in milliseconds:
+
+- capture_to_publish_{video,audio}: from the light or the last sample of the chunk to the bus
+- bus_{face,gesture,voice}: from the gateway's publishing to the worker's receiving
+- {face,gesture,voice}: from the worker's receiving to its signal going out
+- glass_to_signal_{face,gesture,voice}: from capture to the signal's arrival here
+- transcript: from a word's end to the message that holds it first
+- answers: from the transcript's arrival at the worker to the evaluation going out
+- fusion: from the signal that completed a trigger's window going out to the decision
+- hint_delivery: from the decision to the client; glass_to_hint: from capture to the client
+- burnt_video, burnt_audio: from sending to reading the burnt identity on the bus, by this
+  process's clock alone
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+import nats
+import nats.errors
+import numpy as np
+from greenroom.v1.common_pb2 import Kind
+from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
+from greenroom.v1.session_pb2 import Hint
+from greenroom.v1.signals_pb2 import Signal
+from nats.aio.client import Client as Nats
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from loadtest.burn import CHIRP_EVERY_S, ChirpFinder, read_picture
+from loadtest.client import HeardHint
+from loadtest.figures import Samples
+from loadtest.recording import OPUS_RATE, OPUS_SAMPLES
+from loadtest.tracks import PacketTrack
+from services.runtime.bus import now_us
+from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_RATE
+
+CHUNK_US = CHUNK_SAMPLES * MICROSECONDS // SAMPLE_RATE
+CHIRP_PACKETS = CHIRP_EVERY_S * OPUS_RATE // OPUS_SAMPLES
+MEDIA_KINDS = ("face", "gesture", "voice")
+PENDING = 256
+"""Messages that may wait for this process, a second of a session's; past that they are not
+measured, and the generator's own lag says why."""
+
+KEPT_ENDS = 64
+"""Newest signals by the end of their evidence, to find what completed a hint's window."""
+
+MAX_PLAUSIBLE_MS = 60_000.0
+"""A latency above a minute is a clock that does not agree with this one."""
+
+
+class BusError(RuntimeError):
+    """NATS can't be reached; says what to do."""
+
+
+class Stages:
+    """Samples of every stage over all sessions."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.samples: dict[str, Samples] = defaultdict(Samples)
+        self.implausible = 0
+
+    def add_us(self, stage: str, latency_us: int) -> None:
+        latency_ms = latency_us / 1000
+        if not -MAX_PLAUSIBLE_MS < latency_ms < MAX_PLAUSIBLE_MS:
+            self.implausible += 1
+            return
+        self.samples[stage].add(self._clock(), latency_ms)
+
+    def hint(self, hint: HeardHint) -> None:
+        """At the client."""
+        self.add_us("glass_to_hint", hint.arrived_us - int(hint.message["capture_us"]))
+        self.add_us("hint_delivery", hint.arrived_us - int(hint.message["decided_us"]))
+
+
+class SessionProbe:
+    """One session's messages on the bus, each turned into latencies."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._ends: dict[int, int] = {}
+        """End of evidence to emission, newest last."""
+        self._words: set[tuple[int, int]] = set()
+        self._video: PacketTrack | None = None
+        self._audio: PacketTrack | None = None
+        self._finder = ChirpFinder(SAMPLE_RATE)
+        self.first_signal_s: float | None = None
+        self.unreadable = 0
+        """Burnt pictures whose number could not be read."""
+        self.frames = 0
+        self.chunks = 0
+
+    def watch_burnt(self, tracks: list[PacketTrack]) -> None:
+        """Also read the burnt identity: these are the tracks that send it."""
+        self._video = next((t for t in tracks if t.kind == "video"), None)
+        self._audio = next((t for t in tracks if t.kind == "audio"), None)
+
+    def take(self, subject: str, data: bytes) -> None:
+        """A message as it arrives."""
+        arrived_us = now_us()
+        prefix, _, rest = subject.partition(".")
+        if prefix == "media":
+            if rest.endswith("video"):
+                self._frame(VideoFrame.FromString(data), arrived_us)
+            else:
+                self._chunk(AudioChunk.FromString(data), arrived_us)
+        elif prefix == "signals":
+            self._signal(Signal.FromString(data), arrived_us)
+        elif prefix == "hints":
+            self._hint(Hint.FromString(data))
+
+    def _frame(self, frame: VideoFrame, arrived_us: int) -> None:
+        self.frames += 1
+        captured_us = frame.header.capture_time_us
+        self._stages.add_us("capture_to_publish_video", frame.publish_time_us - captured_us)
+        if self._video is None:
+            return
+        number = read_picture(frame.jpeg)
+        sent_us = self._video.sent_at.get(number) if number is not None else None
+        if number is None:
+            self.unreadable += 1
+        elif sent_us is not None:
+            self._stages.add_us("burnt_video", arrived_us - sent_us)
+
+    def _chunk(self, chunk: AudioChunk, arrived_us: int) -> None:
+        self.chunks += 1
+        captured_us = chunk.header.capture_time_us + CHUNK_US
+        self._stages.add_us("capture_to_publish_audio", chunk.publish_time_us - captured_us)
+        if self._audio is None or not self._finder.add(np.frombuffer(chunk.pcm, "<i2")):
+            return
+        sent = [t for place, t in self._audio.sent_at.items() if place % CHIRP_PACKETS == 0]
+        before = [t for t in sent if t < arrived_us]
+        if before:
+            self._stages.add_us("burnt_audio", arrived_us - max(before))
+
+    def _signal(self, signal: Signal, arrived_us: int) -> None:
+        body = signal.WhichOneof("body") or ""
+        if body == "accounting":
+            return
+        if self.first_signal_s is None:
+            self.first_signal_s = time.monotonic()
+        trace = signal.trace
+        name = Kind.Name(signal.kind).removeprefix("KIND_").lower()
+        if body.endswith("_state"):
+            self._ends[signal.end_us] = trace.emitted_us
+            if len(self._ends) > KEPT_ENDS:
+                del self._ends[next(iter(self._ends))]
+            if trace.published_us:
+                self._stages.add_us(f"bus_{name}", trace.received_us - trace.published_us)
+                self._stages.add_us(name, trace.emitted_us - trace.received_us)
+            self._stages.add_us(f"glass_to_signal_{name}", arrived_us - signal.end_us)
+        elif body == "transcript" and signal.transcript.words:
+            place = (signal.transcript.utterance, len(signal.transcript.words))
+            if place not in self._words:
+                self._words.add(place)
+                ended_us = signal.transcript.words[-1].end_us
+                self._stages.add_us("transcript", trace.emitted_us - ended_us)
+        elif body == "answer" and trace.received_us:
+            self._stages.add_us("answers", trace.emitted_us - trace.received_us)
+
+    def _hint(self, hint: Hint) -> None:
+        emitted_us = self._ends.get(hint.header.capture_time_us)
+        if emitted_us is not None:
+            self._stages.add_us("fusion", hint.decided_us - emitted_us)
+
+
+class BusTap:
+    """A connection to NATS that listens to sessions. Use ``async with BusTap(url, stages)``."""
+
+    def __init__(self, url: str, stages: Stages) -> None:
+        self._url = url
+        self._stages = stages
+        self._connection: Nats
+        self._subscriptions: dict[str, list[Subscription]] = {}
+
+    async def __aenter__(self) -> BusTap:
+        self._connection = await connect(self._url)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._connection.close()
+
+    async def listen(self, session_id: str) -> SessionProbe:
+        """From now until `release` or the end of the run."""
+        probe = SessionProbe(self._stages)
+
+        async def take(message: Msg) -> None:
+            probe.take(message.subject, message.data)
+
+        self._subscriptions[session_id] = [
+            await self._connection.subscribe(subject, cb=take, pending_msgs_limit=PENDING)
+            for subject in (
+                f"media.{session_id}.*",
+                f"signals.{session_id}.*",
+                f"hints.{session_id}",
+            )
+        ]
+        await self._connection.flush()
+        return probe
+
+    async def release(self, session_id: str) -> None:
+        for subscription in self._subscriptions.pop(session_id, []):
+            await subscription.unsubscribe()
+
+
+async def connect(url: str) -> Nats:
+    """Raises BusError when nothing answers at `url`."""
+
+    async def quiet(_: Exception) -> None:
+        """A slow subscription loses messages here; the generator's lag tells of it."""
+
+    try:
+        return await nats.connect(
+            url.split(","), name="loadtest", error_cb=quiet, max_reconnect_attempts=2
+        )
+    except (nats.errors.Error, OSError) as error:
+        raise BusError(
+            f"NATS at {url} does not answer ({error!r}): is the address right, and open from here?"
+        ) from error
