@@ -250,12 +250,15 @@ export class Api {
   }
 
   /**
-   * Ends one connection; the session waits for another.
+   * ICE candidates that came after the offer (RFC 8840).
    * @param {string} id
    * @param {string} location
+   * @param {string} fragment
    */
-  async whipEnd(id, location) {
-    await this.#send('DELETE', location, this.#sessionToken(id), undefined, true);
+  async whipTrickle(id, location, fragment) {
+    const headers = this.#headers(this.#sessionToken(id));
+    headers.set('Content-Type', 'application/trickle-ice-sdpfrag');
+    await checked(location, { method: 'PATCH', headers, body: fragment });
   }
 
   /**
@@ -286,15 +289,13 @@ export class Api {
    * @param {string} path
    * @param {string | null} token
    * @param {object} [body]
-   * @param {boolean} [keepalive] goes out even while the page is being left
    */
-  #send(method, path, token, body, keepalive = false) {
+  #send(method, path, token, body) {
     const headers = this.#headers(token);
     if (body !== undefined) headers.set('Content-Type', 'application/json');
     return checked(path, {
       method,
       headers,
-      keepalive,
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });

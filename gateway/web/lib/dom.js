@@ -43,8 +43,7 @@ function set(element, name, value) {
  * @param {...Child} children
  */
 export function fill(parent, ...children) {
-  /** @type {any[]} */
-  const flat = children.flat(/** @type {any} */ (Infinity));
+  const flat = /** @type {any[]} */ (children).flat(Infinity);
   const kept = flat.filter((child) => child !== null && child !== undefined && child !== false);
   parent.replaceChildren(...kept.map((child) => (child instanceof Node ? child : String(child))));
 }

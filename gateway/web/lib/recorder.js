@@ -1,0 +1,64 @@
+/** Keeps the recording in this browser, if the candidate wants it: nothing is sent. */
+
+/** @typedef {import('./store.js').Store} Store */
+
+const CHUNK_MS = 2_000;
+/** What a crash or a reload may lose. */
+
+const TYPES = ['video/webm;codecs=vp8,opus', 'video/webm', 'video/mp4'];
+const SOUND_TYPES = ['audio/webm;codecs=opus', 'audio/webm', 'audio/ogg', 'audio/mp4'];
+
+export class Recorder {
+  /**
+   * @param {Store} store
+   * @param {string} sessionId
+   * @param {() => void} onFailure the browser has no room, or can't record
+   */
+  constructor(store, sessionId, onFailure) {
+    this.store = store;
+    this.sessionId = sessionId;
+    this.onFailure = onFailure;
+    /** @type {MediaRecorder | null} */
+    this.recorder = null;
+    this.writing = Promise.resolve();
+  }
+
+  /**
+   * Begins a part, after ending the last one: a MediaRecorder can't change its tracks.
+   * @param {MediaStream} stream
+   */
+  start(stream) {
+    void this.stop();
+    if (stream.getTracks().length === 0) return;
+    const types = stream.getVideoTracks().length ? TYPES : SOUND_TYPES;
+    const mimeType = types.find((type) => MediaRecorder.isTypeSupported(type));
+    try {
+      const recorder = new MediaRecorder(new MediaStream(stream.getTracks()), { mimeType });
+      const startedAt = Date.now();
+      let number = 0;
+      recorder.addEventListener('dataavailable', ({ data }) => {
+        const mine = number++;
+        if (!data.size) return;
+        this.writing = this.writing
+          .then(() => this.store.addChunk(this.sessionId, startedAt, mine, data))
+          .catch(() => this.onFailure());
+      });
+      recorder.start(CHUNK_MS);
+      this.recorder = recorder;
+    } catch {
+      this.onFailure();
+    }
+  }
+
+  /** Resolves when all of it is stored. */
+  async stop() {
+    const { recorder } = this;
+    this.recorder = null;
+    if (recorder && recorder.state !== 'inactive') {
+      const stopped = new Promise((done) => recorder.addEventListener('stop', done, { once: true }));
+      recorder.stop();
+      await stopped;
+    }
+    await this.writing;
+  }
+}

@@ -1,0 +1,104 @@
+/** What goes wrong meanwhile, said once, with the way on; over the page, so nothing moves. */
+
+import { el, fill } from '../lib/dom.js';
+import { icon } from '../lib/icons.js';
+import { devicePicker, nameOf, refusals } from './device-picker.js';
+
+/** @typedef {import('../app.js').Context} Context */
+/** @typedef {import('../lib/devices.js').Device} Device */
+/** @typedef {import('../lib/practice.js').Practice} Practice */
+
+const BACK_MS = 4_000; // "connected again" need not stay
+
+/**
+ * @param {Context} context
+ * @param {Practice} practice
+ * @param {AbortSignal} signal
+ */
+export function notices(context, practice, signal) {
+  const link = el('div', { role: 'status' });
+  const device = el('div', { role: 'alert' });
+  const pause = el('div', { role: 'status' });
+  const place = el('div', { class: 'notices' }, link, device, pause);
+  const dialog = el('dialog', { 'aria-labelledby': 'devices-title' });
+  place.append(dialog);
+  let timer = 0;
+  let away = false;
+
+  practice.on('state', signal, (state) => {
+    clearTimeout(timer);
+    if (state === 'reconnecting') {
+      away = true;
+      fill(link, notice('link', 'warn', 'The connection dropped. Reconnecting …',
+        'Keep this page open: your interview goes on by itself.'));
+    } else if (state === 'connecting') {
+      fill(link, notice('link', '', 'Connecting …', ''));
+    } else if (state === 'connected') {
+      fill(link, away && notice('check', '', 'Connected again.', 'Go on where you were.'));
+      if (away) timer = window.setTimeout(() => fill(link), BACK_MS);
+      away = false;
+    }
+  });
+
+  practice.on('lost', signal, (detail) => {
+    const lost = nameOf(detail).toLowerCase();
+    const other = detail === 'camera' ? 'microphone' : 'camera';
+    const goesOn = practice.devices.track(other)
+      ? `Your interview goes on with the ${other} alone.`
+      : 'Nothing can be seen or heard now.';
+    fill(device, notice(detail, 'warn', `The ${lost} is gone.`, goesOn,
+      el('button', { on: { click: choose } }, `Choose another ${lost}`),
+      el('button', { class: 'plain', on: { click: () => fill(device) } }, 'Not now')));
+  });
+
+  practice.on('recording', signal, () => {
+    fill(device, notice('warn', 'warn', 'The recording can’t be kept.',
+      'This browser has no room for it, or can’t record. The interview itself goes on.',
+      el('button', { class: 'plain', on: { click: () => fill(device) } }, 'All right')));
+  });
+  signal.addEventListener('abort', () => clearTimeout(timer));
+
+  async function choose() {
+    const pickers = el('div');
+    const close = el('button', { class: 'primary', on: { click: () => dialog.close() } }, 'Done');
+    const trouble = el('div', { role: 'alert' });
+    fill(dialog, el('h2', { id: 'devices-title' }, 'Choose a camera or microphone'),
+      trouble, pickers, close);
+    await draw();
+    dialog.showModal();
+
+    async function draw() {
+      fill(trouble, refusals(practice, again));
+      await devicePicker(pickers, practice, draw);
+      if (practice.devices.refused.size === 0) fill(device);
+    }
+    async function again() {
+      await practice.reopen();
+      await draw();
+    }
+  }
+
+  return {
+    place,
+    /** @param {boolean} paused */
+    paused(paused) {
+      fill(pause, paused && notice('pause', '', 'Paused.', 'Nothing is seen or heard until you go on.'));
+    },
+    /** After a reload, when neither camera nor microphone comes back. */
+    noDevice() {
+      fill(device, refusals(practice, () => context.navigate('#/interview')));
+    },
+  };
+}
+
+/**
+ * @param {string} name of the icon
+ * @param {string} tone
+ * @param {string} what
+ * @param {string} then
+ * @param {...HTMLElement} buttons
+ */
+function notice(name, tone, what, then, ...buttons) {
+  return el('div', { class: `notice ${tone}` }, icon(name),
+    el('p', null, el('strong', null, what), ' ', then), buttons);
+}
