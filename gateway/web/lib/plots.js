@@ -8,7 +8,7 @@
  * @module
  */
 
-import { clock } from './words.js';
+import { clock } from './time.js';
 
 const SCRIPT = '/vendor/plotly.min.js';
 const STYLE_ID = 'plotly.js-style-global';
@@ -138,7 +138,7 @@ export function drawTimeline(root, timeline) {
       traces.push(lineTrace(line, index));
       layout[axisName(index)] = { ...axis(), domain, range: span(line), nticks: 3 };
       layout.annotations.push(title(line.title, 1 - top / inner));
-      if (line.low !== null || line.high !== null) layout.shapes.push(band(line, index));
+      if (line.low !== null || line.high !== null) layout.shapes.push(band(line, span(line), index));
       top += ROW;
     }
     for (const [index, row] of rows.entries()) {
@@ -179,7 +179,6 @@ export function drawTrend(root, { practices, low, high, own, say }) {
     const values = seen.map((practice) => Number(practice.value));
     const above = seen.map((practice, i) => (practice.high ?? values[i]) - values[i]);
     const below = seen.map((practice, i) => values[i] - (practice.low ?? values[i]));
-    const line = { title: '', times: [], low, high, say, values: [] };
     const edges = [
       ...values.map((value, i) => value + above[i]),
       ...values.map((value, i) => value - below[i]),
@@ -200,8 +199,9 @@ export function drawTrend(root, { practices, low, high, own, say }) {
       categoryorder: 'array', categoryarray: practices.map((practice) => practice.label),
       nticks: 4, tickangle: 0,
     };
-    layout.yaxis = { ...axis(), range: span({ ...line, values: edges }), nticks: 4 };
-    if (low !== null || high !== null) layout.shapes.push(band(line, 0));
+    const range = span({ values: edges, low, high });
+    layout.yaxis = { ...axis(), range, nticks: 4 };
+    if (low !== null || high !== null) layout.shapes.push(band({ low, high }, range, 0));
     if (own !== null) {
       layout.shapes.push({
         type: 'line', name: 'own', xref: 'paper', x0: 0, x1: 1, y0: own, y1: own, yref: 'y',
@@ -283,7 +283,10 @@ function markTrace(row, index, least) {
   };
 }
 
-/** The values and the usual range's edges, with a little air. @param {Line} line */
+/**
+ * The values and the usual range's edges, with a little air.
+ * @param {{values: number[], low: number | null, high: number | null}} line
+ */
 function span({ values, low, high }) {
   const all = [...values, ...[low, high].filter((edge) => edge !== null)];
   const least = Math.min(...all);
@@ -292,12 +295,16 @@ function span({ values, low, high }) {
   return [least - air, most + air];
 }
 
-/** The usual range behind a line. @param {Line} line @param {number} index */
-function band(line, index) {
-  const [bottom, top] = span(line);
+/**
+ * The usual range behind a line.
+ * @param {{low: number | null, high: number | null}} usual
+ * @param {number[]} range of the axis
+ * @param {number} index
+ */
+function band({ low, high }, [bottom, top], index) {
   return {
     type: 'rect', layer: 'below', xref: 'paper', x0: 0, x1: 1, yref: axisId(index),
-    y0: line.low ?? bottom, y1: line.high ?? top, line: { width: 0 },
+    y0: low ?? bottom, y1: high ?? top, line: { width: 0 },
   };
 }
 

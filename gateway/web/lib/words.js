@@ -216,12 +216,6 @@ function rate(perMinute) {
   return perMinute < 1.5 ? 'about once a minute' : `${round(perMinute)} times a minute`;
 }
 
-/** m:ss @param {number} milliseconds */
-export function clock(milliseconds) {
-  const seconds = Math.round(milliseconds / 1000);
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
-}
-
 /** "1 minute 20 seconds" @param {number} milliseconds */
 export function spell(milliseconds) {
   const seconds = Math.round(milliseconds / 1000);

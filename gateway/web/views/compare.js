@@ -54,7 +54,7 @@ function page(before, after, words) {
   const ids = Object.keys(words.measures).filter(
     (id) => known(before.figures.get(id)) || known(after.figures.get(id)),
   );
-  const changed = ids.filter((id) => !['same', 'unknown'].includes(compare(id, before, after, words)));
+  const changed = ids.filter((id) => !['same', 'unsure', 'unknown'].includes(compare(id, before, after, words)));
   return [
     el('h1', null, 'Two practices, side by side'),
     el(
@@ -67,7 +67,12 @@ function page(before, after, words) {
     changed.length
       ? el('section', { class: 'card', 'aria-labelledby': 'changed-title' }, el('h2', { id: 'changed-title' }, 'What differs'), table(changed, before, after, words, 'What differs'))
       : null,
-    el('section', { class: 'card', 'aria-labelledby': 'all-title' }, el('h2', { id: 'all-title' }, 'Everything'), table(ids, before, after, words, 'Everything')),
+    el(
+      'details',
+      { class: 'card', open: !changed.length },
+      el('summary', null, 'Everything'),
+      table(ids, before, after, words, 'Everything'),
+    ),
     el('a', { class: 'button', href: '#/progress' }, 'Back to your progress'),
   ];
 }

@@ -15,11 +15,8 @@ import { score, value } from './report-data.js';
 
 /** @typedef {{id: string, startedMs: number, duration: number, figures: Map<string, Figure>}} Practice */
 
-/** @typedef {'better' | 'worse' | 'more' | 'less' | 'same' | 'unknown'} Change */
-
-/** Scores, of which more is better, and of which less is. */
-const MORE_IS_BETTER = new Set(['confidence', 'fluency', 'answer_quality']);
-const LESS_IS_BETTER = new Set(['stress_signs']);
+/** @typedef {{low: number | null, high: number | null} | undefined} Usual  the usual range */
+/** @typedef {'closer' | 'further' | 'more' | 'less' | 'same' | 'unsure' | 'unknown'} Change */
 
 /** @param {any} summary ReportSummary of report.proto @returns {Practice} */
 export function readPractice(summary) {
@@ -60,47 +57,42 @@ export function ownLevel(practices, id) {
 
 /**
  * How a figure differs from a level. `same` unless the level lies outside of what the figure
- * may be: a difference within the uncertainty is none.
+ * may be: a difference within the uncertainty is none. `unsure` when that is not known.
  * @param {Figure | undefined} figure
  * @param {number | null} level
- * @param {{low: number | null, high: number | null} | undefined} usual range
+ * @param {Usual} usual
  * @returns {Change}
  */
 export function change(figure, level, usual) {
   if (!figure || figure.value === null || level === null) return 'unknown';
-  const low = figure.low ?? figure.value;
-  const high = figure.high ?? figure.value;
-  if ((level >= low && level <= high) || figure.value === level) return 'same';
-  const more = figure.value > level;
-  if (MORE_IS_BETTER.has(figure.id)) return more ? 'better' : 'worse';
-  if (LESS_IS_BETTER.has(figure.id)) return more ? 'worse' : 'better';
+  if (figure.low === null || figure.high === null) return 'unsure';
+  if (level >= figure.low && level <= figure.high) return 'same';
   const before = outside(level, usual);
   const now = outside(figure.value, usual);
-  if (before !== now) return now < before ? 'better' : 'worse';
-  return more ? 'more' : 'less';
+  if (before !== now) return now < before ? 'closer' : 'further';
+  return figure.value > level ? 'more' : 'less';
 }
 
 /**
  * The difference of two practices' figures, by both their uncertainties.
  * @param {Figure | undefined} before
  * @param {Figure | undefined} after
- * @param {{low: number | null, high: number | null} | undefined} usual
+ * @param {Usual} usual
  * @returns {Change}
  */
 export function difference(before, after, usual) {
-  if (!before || before.value === null) return 'unknown';
-  const low = before.low ?? before.value;
-  const high = before.high ?? before.value;
-  const apart = after?.value !== null && after !== undefined
-    && ((after.low ?? after.value) > high || (after.high ?? after.value) < low);
-  const changed = change(after, before.value, usual);
-  return changed === 'unknown' || apart ? changed : 'same';
+  const changed = change(after, before?.value ?? null, usual);
+  if (changed === 'unknown' || !before || !after) return 'unknown';
+  if (before.low === null || before.high === null || after.low === null || after.high === null) {
+    return 'unsure';
+  }
+  return after.low > before.high || after.high < before.low ? changed : 'same';
 }
 
 /**
  * How far a value is outside its usual range; 0 within.
  * @param {number} found
- * @param {{low: number | null, high: number | null} | undefined} usual
+ * @param {Usual} usual
  */
 export function outside(found, usual) {
   if (usual?.low !== null && usual?.low !== undefined && found < usual.low) return usual.low - found;
@@ -110,10 +102,11 @@ export function outside(found, usual) {
 
 /** @type {Record<Change, string>} */
 export const CHANGE_WORDS = {
-  better: 'Closer to what is usual',
-  worse: 'Further from what is usual',
+  closer: 'Closer to what is usual',
+  further: 'Further from what is usual',
   more: 'More than before',
   less: 'Less than before',
   same: 'About the same',
+  unsure: 'How sure it is, is not known',
   unknown: 'Not known in both',
 };

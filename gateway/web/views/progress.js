@@ -173,11 +173,12 @@ function unfold(ids, card) {
 
 /** @type {Record<Change, string>} */
 const SINCE = {
-  better: 'That is closer to what is usual than your own level before.',
-  worse: 'That is further from what is usual than your own level before. One practice is no trend.',
+  closer: 'That is closer to what is usual than your own level before.',
+  further: 'That is further from what is usual than your own level before. One practice is no trend.',
   more: 'That is more than your own level before.',
   less: 'That is less than your own level before.',
   same: 'About your own level: any difference is within the uncertainty.',
+  unsure: '',
   unknown: '',
 };
 

@@ -7,7 +7,8 @@
  * @module
  */
 
-/** @typedef {{start: number, end: number, measure: string, value: number | null, quote: string}} Evidence */
+/** @typedef {{start: number, end: number, measure: string, value: number | null,
+ *   low: number | null, high: number | null, quote: string}} Evidence */
 /** @typedef {{measure: string, value: number | null, low: number | null, high: number | null,
  *   seconds: number, notSeen: string}} Value */
 /** @typedef {{score: string, value: number | null, low: number | null, high: number | null,
@@ -81,6 +82,8 @@ function evidence(json) {
     end: Number(json.end_ms ?? 0),
     measure: String(json.measure ?? ''),
     value: optional(json.value),
+    low: optional(json.low),
+    high: optional(json.high),
     quote: String(json.quote ?? ''),
   };
 }

@@ -4,7 +4,8 @@
  */
 
 import { el, fill } from '../lib/dom.js';
-import { MOMENTS, clock, plural, spell } from '../lib/words.js';
+import { clock } from '../lib/time.js';
+import { MOMENTS, plural, spell } from '../lib/words.js';
 import { Player } from './report-player.js';
 
 /** @typedef {import('../lib/dom.js').Child} Child */
@@ -81,7 +82,7 @@ export class EvidenceDialog {
 
   /** @param {Value} value @param {number} start @param {number} end where it was measured */
   value(value, start, end) {
-    const evidence = { start, end, measure: value.measure, value: value.value, quote: '' };
+    const evidence = { ...value, start, end, quote: '' };
     this.#open(this.words.name(value.measure), this.#evidence(value.measure, [evidence], value), null);
   }
 
@@ -134,7 +135,7 @@ export class EvidenceDialog {
     const single = stretches.length === 1 ? stretches[0] : null;
     const known = value ?? (single ? this.#valueOf(single) : undefined);
     const usual = words.usual(measure);
-    const between = known ? words.between(measure, known.low, known.high) : '';
+    const between = single ? words.between(measure, single.low ?? known?.low ?? null, single.high ?? known?.high ?? null) : '';
     const type = words.madeOf(measure);
     const moments = this.report.moments.filter(
       (moment) =>

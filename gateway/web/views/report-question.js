@@ -5,7 +5,8 @@
 
 import { el, svg } from '../lib/dom.js';
 import { drawTimeline } from '../lib/plots.js';
-import { MOMENTS, clock, plural, spell } from '../lib/words.js';
+import { clock } from '../lib/time.js';
+import { MOMENTS, plural, spell } from '../lib/words.js';
 import { scoreText } from './report-evidence.js';
 import { STAR_NAMES, transcript } from './report-transcript.js';
 
@@ -47,7 +48,7 @@ export function questionSection(question, number, parts) {
   const began = question.delay === null ? '' : ` You began after ${(question.delay / 1000).toFixed(1)} seconds.`;
   return el(
     'section',
-    { class: 'card question', 'aria-labelledby': `question-${number}` },
+    { class: 'card answer', 'aria-labelledby': `question-${number}` },
     el(
       'h2',
       { id: `question-${number}`, tabindex: '-1' },

@@ -124,7 +124,7 @@ function marked(token, dialog) {
   const show = () => dialog.stretch(`${title}: “${token.text}”`, token.start, token.end);
   return el(
     'button',
-    { class: 'mark', type: 'button', data: { mark: token.mark }, on: { click: show } },
+    { class: 'said', type: 'button', data: { mark: token.mark }, on: { click: show } },
     token.text,
     el('span', { class: 'visually-hidden' }, ` (${one})`),
   );

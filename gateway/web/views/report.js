@@ -163,7 +163,7 @@ function summary(report, dialog) {
       : null,
     el(
       'div',
-      { class: 'card time' },
+      { class: 'card spent' },
       el('h3', null, 'Your time'),
       report.time.length
         ? el('ul', { class: 'claims' }, report.time.map((claim) => el('li', null, claim.text)))
