@@ -137,6 +137,24 @@ async def test_picture_alone(greenroom: Greenroom, shared_data: Path) -> None:
     assert got.measure("face_in_view")["value"] >= 100 * FACE_SHARE
 
 
+async def test_a_silent_sound_track(greenroom: Greenroom, shared_data: Path) -> None:
+    path = shared_data / "video_expression/pyfeat_pexels_woman_cry_to_smile.mp4"
+    got = await replay(greenroom, await recording(path), duration_s=8)
+    check_accounting(got)
+    assert got.words == ""
+    for measure in ("speech_rate", "pitch_median", "loudness", "response_delay"):
+        assert "value" not in got.measure(measure)
+    assert any("icrophone sent silence" in c.get("note", "") for c in got.report["coverage"])
+
+
+async def test_a_standing_phone_far_away(greenroom: Greenroom, shared_data: Path) -> None:
+    """Portrait 1080x1920, outdoors, the face small in the picture."""
+    path = shared_data / "video_talking/latentsync_demo1_outdoor.mp4"
+    got = await replay(greenroom, await recording(path))
+    check_accounting(got)
+    assert got.measure("face_in_view")["value"] >= 100 * FACE_SHARE
+
+
 async def test_ended_before_anything_came(greenroom: Greenroom, shared_data: Path) -> None:
     """A report that says that nothing was seen."""
     source = await recording(shared_data / GRID[0])
