@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -20,8 +21,10 @@ from tests.conftest import free_port
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
-GRPC_PORTS = 100
+PORTS = 100
 """The supervisor counts its gRPC and metrics ports up from a base."""
+
+PORTS_USED = 20
 
 
 @dataclass
@@ -97,9 +100,16 @@ def start(data_dir: Path, environment: dict[str, str] | None = None) -> Greenroo
 
 
 def free_range() -> int:
-    """A base whose hundred ports are very likely free: below the ephemeral range."""
-    base = 12_000 + (free_port() % 150) * GRPC_PORTS
-    return base if base + GRPC_PORTS < 32_768 else 12_000
+    """The first of a hundred ports below the ephemeral range, the next ones free too."""
+    while True:
+        base = 12_000 + (free_port() % 200) * PORTS
+        if not any(_listens(base + offset) for offset in range(PORTS_USED)):
+            return base
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def stop(greenroom: Greenroom) -> None:
