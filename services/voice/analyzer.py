@@ -17,7 +17,7 @@ from services.voice.loudness import LevelMeter
 from services.voice.pauses import Pauses, Stretch
 from services.voice.pitch import PitchTracker
 from services.voice.speech_text import SpeechText
-from services.voice.transcription import Inline, Transcription, background
+from services.voice.transcription import Transcription, background
 from services.voice.utterances import Utterances
 from services.voice.vad import FRAME, VadFrame, VoiceActivity
 
@@ -38,11 +38,9 @@ class VoiceAnalyzer:
     beside, and with the next call after it is done; ``finish`` waits for it, within bounds.
     """
 
-    def __init__(self, *, live: bool = True) -> None:
-        """With ``live`` False text is worked out in line and only of whole utterances: the
-        same on every run, for files and measurements."""
+    def __init__(self, transcription: Transcription | None = None) -> None:
+        """Text is worked out by the process's own thread, or where ``transcription`` says."""
         hearing.load()
-        transcription: Transcription = background() if live else Inline()
         self._clock = StreamClock()
         self._highpass = HighPass()
         self._activity = VoiceActivity()
@@ -50,7 +48,7 @@ class VoiceAnalyzer:
         self._breaths = Breaths()
         self._gain = GainWatch()
         self._utterances = Utterances(self._clock)
-        self._text = SpeechText(self._clock, transcription)
+        self._text = SpeechText(self._clock, transcription or background())
         self._level = LevelMeter()
         self._window = _Window(self._clock)
         self._speech = False

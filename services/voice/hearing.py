@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.runtime.media import SAMPLE_RATE
 from services.voice import alignment, filled_pauses, transcriber, words
 from services.voice.alignment import Scores
 from services.voice.filled_pauses import Heard, Probabilities
 from services.voice.loudness import FULL_SCALE
-from services.voice.transcriber import States
+from services.voice.transcriber import ENCODER_STEP, States
 from services.voice.utterances import Utterance
 
 
@@ -37,36 +38,51 @@ class Networks:
 SHIPPED = Networks()
 
 
+STEADY = 0.5
+"""How much likelier (log) another token must be to displace one that is shown already: words
+that are as good as each other must not flicker."""
+
+LEAD_CONTEXT = SAMPLE_RATE
+"""Sound after the lead that the encoder hears with it."""
+
+
 def hear(
     utterance: Utterance,
-    prefix: list[int],
+    draft: list[int],
     networks: Networks = SHIPPED,
 ) -> Hearing:
-    """Listen to an utterance; ``prefix`` is text that is known already (see
+    """Listen to an utterance; ``draft`` is what was heard of it before (see
     transcriber.transcribe). Filled pauses are looked for only where it ends in a pause or is
     final: an unfinished one is only shown, not counted."""
     signal = np.asarray(utterance.samples / FULL_SCALE, np.float32)
-    transcript = transcriber.transcribe(signal[utterance.text_from :], prefix)
+    text_from = utterance.text_from
+    whole = utterance.final or utterance.at_pause
+    transcript = transcriber.transcribe(
+        signal[text_from:], draft, keep_within=0.0 if whole else STEADY
+    )
     spelled = transcript.words
     texts = [text for text, _ in spelled]
     places = alignment.align(networks.letters(transcript.states), texts)
     if places is None:
-        first = utterance.start + utterance.text_from
+        first = utterance.start + text_from
         stretches = [(start - first, end - first) for start, end in utterance.stretches]
         places = words.spread([words.syllables(text) for text in texts], stretches)
     said = [
         Heard(
             text,
-            start + utterance.text_from,
-            end + utterance.text_from,
+            start + text_from,
+            end + text_from,
             confidence,
             words.is_filler(text),
         )
         for (text, confidence), (start, end) in zip(spelled, places, strict=True)
     ]
-    if not (utterance.final or utterance.at_pause):
+    if not whole:
         return Hearing(transcript.tokens, said, [])
-    sounds = filled_pauses.find(networks.fillers(transcriber.encode(signal)))
+    # The part before the text is heard by itself: the rest was encoded for the text already.
+    lead = transcriber.encode(signal[: text_from + LEAD_CONTEXT])
+    states = np.concatenate([lead[: round(text_from / ENCODER_STEP)], transcript.states])
+    sounds = filled_pauses.find(networks.fillers(states))
     return Hearing(transcript.tokens, said, filled_pauses.fuse(sounds, said))
 
 

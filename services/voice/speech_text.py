@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, replace
-from itertools import takewhile
 
 import numpy as np
 from greenroom.v1.signals_pb2 import TranscriptSegment, VoiceEvent, Word
@@ -29,15 +28,6 @@ MAX_CONCEALED = 0.5
 """With more of an utterance lost than this, its text would be made up."""
 
 
-@dataclass(frozen=True)
-class _Partial:
-    """The newest unfinished utterance's text."""
-
-    number: int
-    tokens: list[int]
-    settled: list[int]
-
-
 @dataclass
 class _Job:
     utterance: Utterance
@@ -52,7 +42,7 @@ class SpeechText:
         self._transcription = transcription
         self._jobs: list[_Job] = []
         self._latest: _Job | None = None
-        self._partial = _Partial(0, [], [])
+        self._draft: tuple[int, list[int]] = (0, [])  # the newest unfinished text, its number
         self._shown: set[int] = set()  # unfinished utterances of which some text was told
 
     def take(self, utterance: Utterance) -> list[Observation]:
@@ -68,10 +58,10 @@ class SpeechText:
                 self._jobs.remove(latest)
         if utterance.concealed > MAX_CONCEALED * len(utterance.samples):
             return self._missed(utterance)
-        # Text that may become final is decoded as a whole.
-        prefix = [] if utterance.at_pause or utterance.final else self._settled(utterance)
+        number, tokens = self._draft
+        draft = tokens if number == utterance.number else []
         future = self._transcription.submit(
-            lambda: hear(utterance, prefix), partial=not utterance.final
+            lambda: hear(utterance, draft), partial=not utterance.final
         )
         if future is None:
             return self._missed(utterance)
@@ -111,7 +101,7 @@ class SpeechText:
         utterance, hearing = job.utterance, job.future.result()
         heard = list(self._words(utterance, hearing))
         if not utterance.final:
-            self._settle(utterance, hearing.tokens)
+            self._draft = (utterance.number, hearing.tokens)
             while heard and heard[-1].confidence < UNSURE:
                 heard.pop()
             if not heard:
@@ -139,17 +129,6 @@ class SpeechText:
             return seen
         start, end = min(seen.start_us, heard[0].start_us), max(seen.end_us, heard[-1].end_us)
         return replace(seen, start_us=start, end_us=end)
-
-    def _settled(self, utterance: Utterance) -> list[int]:
-        return self._partial.settled if self._partial.number == utterance.number else []
-
-    def _settle(self, utterance: Utterance, tokens: list[int]) -> None:
-        """What two partial transcripts agree in is settled for the next ("local agreement",
-        Liu, Spanakis and Niehues 2020), but for the last token, which may yet grow."""
-        before = self._partial.tokens if self._partial.number == utterance.number else []
-        agreed = takewhile(lambda pair: pair[0] == pair[1], zip(before, tokens, strict=False))
-        settled = [token for token, _ in agreed][:-1]
-        self._partial = _Partial(utterance.number, tokens, settled)
 
     def _words(self, utterance: Utterance, hearing: Hearing) -> Iterable[Word]:
         for word in hearing.words:

@@ -90,22 +90,31 @@ def encode(signal: Signal) -> States:
     return np.asarray(states[0])
 
 
-def transcribe(signal: Signal, prefix: list[int] | None = None) -> Transcript:
+def transcribe(
+    signal: Signal, draft: list[int] | None = None, *, keep_within: float = 0.0
+) -> Transcript:
     """The words in a signal [samples] in -1..1.
 
-    A ``prefix`` of tokens that are known already is scored in one step and not
-    decoded again: that is what makes a partial transcript cheap.
+    A ``draft`` is the text of an earlier transcript of the same words: the decoder checks it in
+    one step and keeps it up to where another token is likelier by more than ``keep_within``
+    (log): speculative decoding (Leviathan et al. 2023), which saves a step a token. With 0 the
+    text is the same as without a draft, but for ties: longer steps round otherwise.
     """
     signal = np.pad(signal, (0, max(MIN_SAMPLES - len(signal), 0)))
     states = encode(signal)
     decoding = _Decoding(states, len(signal))
-    seconds = len(signal) / SAMPLE_RATE
-    limit = int(seconds * TOKENS_PER_SECOND) + SPARE_TOKENS
-    tokens = list(prefix or [])[:limit]
-    logits = decoding.step([tokenizer.BEGIN, *tokens])
+    limit = int(len(signal) / SAMPLE_RATE * TOKENS_PER_SECOND) + SPARE_TOKENS
+    draft = list(draft or [])[:limit]
+    logits = decoding.step([tokenizer.BEGIN, *draft])
+    best = logits.max(axis=1)
+    doubtful = [best[i] - logits[i, token] > keep_within for i, token in enumerate(draft)]
+    kept = doubtful.index(True) if True in doubtful else len(draft)
+    decoding.forget(len(draft) - kept)
+    tokens = draft[:kept]
     scores = [float(_log_softmax(logits[i])[token]) for i, token in enumerate(tokens)]
+    following = logits[kept]
     while len(tokens) < limit:
-        log_probabilities = _log_softmax(logits[-1])
+        log_probabilities = _log_softmax(following)
         token = int(log_probabilities.argmax())
         if token == tokenizer.END:
             break
@@ -114,7 +123,7 @@ def transcribe(signal: Signal, prefix: list[int] | None = None) -> Transcript:
         if (end := loop_start(tokens)) is not None:
             tokens, scores = tokens[:end], scores[:end]
             break
-        logits = decoding.step([token])
+        following = decoding.step([token])[-1]
     if scores and float(np.mean(scores)) < MIN_MEAN_LOG_PROBABILITY:
         tokens, scores = [], []
     return Transcript(tokens, scores, states)
@@ -153,6 +162,12 @@ class _Decoding:
                 self._cache[name] = value
         self._started = True
         return np.asarray(logits[0])
+
+    def forget(self, count: int) -> None:
+        """As if the last ``count`` tokens had not been."""
+        for name, value in self._cache.items():
+            if count and ".decoder." in name:
+                self._cache[name] = np.ascontiguousarray(value[:, :, :-count])
 
 
 def _log_softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from services.runtime.analyzer import Observation
 from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_RATE, Pcm
 from services.voice.analyzer import VoiceAnalyzer
+from services.voice.transcription import Inline
 
 Samples = npt.NDArray[np.int16]
 
@@ -40,8 +41,9 @@ def chunks(samples: Samples, start_us: int = 0) -> Iterator[Pcm]:
         yield Pcm(samples[at : at + CHUNK_SAMPLES], capture_us, number)
 
 
-def observe(samples: Samples) -> list[Observation]:
-    """What the analyzer says of a recording; times start at 0."""
-    analyzer = VoiceAnalyzer(live=False)
+def observe(samples: Samples, *, live: bool = False) -> list[Observation]:
+    """What the analyzer says of a recording; times start at 0. With ``live`` unfinished
+    utterances are transcribed too, as for a candidate who watches."""
+    analyzer = VoiceAnalyzer(Inline(partials=live))
     found = [seen for pcm in chunks(samples) for seen in analyzer.analyze(pcm)]
     return [*found, *analyzer.finish()]

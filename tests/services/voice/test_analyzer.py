@@ -14,6 +14,7 @@ from services.runtime import models
 from services.runtime.analyzer import Observation
 from services.runtime.media import Pcm
 from services.voice.analyzer import VoiceAnalyzer
+from services.voice.transcription import Inline
 from training.data import Entry, manifest
 from training.voice import texts
 from training.voice.sound import Samples, chunks, load, observe
@@ -156,7 +157,7 @@ def test_a_dead_microphone_is_told_as_one() -> None:
 
 def test_lost_sound_gives_no_text() -> None:
     samples = load(models.path("voice", "speech_beckett"))
-    analyzer = VoiceAnalyzer(live=False)
+    analyzer = VoiceAnalyzer(Inline())
     found: list[Observation] = []
     for pcm in chunks(samples):
         lost = Pcm(pcm.samples, pcm.capture_us, pcm.sequence, concealed=len(pcm.samples))
@@ -169,7 +170,7 @@ def test_lost_sound_gives_no_text() -> None:
 
 def test_a_gap_in_time_is_no_pause_and_splits_utterances() -> None:
     samples = load(models.path("voice", "speech_beckett"))[: 4 * 16_000]
-    analyzer = VoiceAnalyzer(live=False)
+    analyzer = VoiceAnalyzer(Inline())
     found: list[Observation] = []
     for start_us in (0, 60_000_000):
         for pcm in chunks(samples, start_us):
@@ -184,7 +185,7 @@ def test_a_gap_in_time_is_no_pause_and_splits_utterances() -> None:
 
 
 def test_empty_and_odd_chunks_do_no_harm() -> None:
-    analyzer = VoiceAnalyzer(live=False)
+    analyzer = VoiceAnalyzer(Inline())
     random = np.random.default_rng(5)
     at = 0
     for sequence, count in enumerate([0, 1, 7, 640, 5000, 0, 20_000]):
@@ -198,7 +199,7 @@ def test_empty_and_odd_chunks_do_no_harm() -> None:
 
 
 def test_the_gesturing_talker(shared_data: Path) -> None:
-    """Issue 2's own recording: words and rate."""
+    """Words and rate, in spontaneous speech."""
     pairs = with_text(shared_data, "video_talking")
     entry, wanted = next(pair for pair in pairs if "gestures_en" in pair[0].path.name)
     found = observe(load(entry.path))

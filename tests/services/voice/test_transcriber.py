@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from services.runtime import models
-from services.voice import transcriber
+from services.voice import tokenizer, transcriber
 from services.voice.transcriber import Signal
 from training.voice import texts
 from training.voice.sound import load
@@ -23,11 +23,30 @@ def test_read_speech_is_transcribed(speech: Signal) -> None:
     assert len(transcript.states) == pytest.approx(len(speech) / transcriber.ENCODER_STEP, abs=3)
 
 
-def test_a_known_beginning_gives_the_same_text(speech: Signal) -> None:
+@pytest.mark.parametrize("kept", [0, 5, None])
+def test_a_right_draft_gives_the_same_words(speech: Signal, kept: int | None) -> None:
     whole = transcriber.transcribe(speech)
-    again = transcriber.transcribe(speech, whole.tokens[:5])
-    assert again.tokens == whole.tokens
-    assert again.log_probabilities == pytest.approx(whole.log_probabilities, abs=0.05)
+    again = transcriber.transcribe(speech, whole.tokens[:kept])
+    assert texts.words(again.text) == texts.words(whole.text)
+    assert np.mean(again.log_probabilities) == pytest.approx(
+        np.mean(whole.log_probabilities), abs=0.05
+    )
+
+
+@pytest.mark.parametrize("start", [0, 4])
+def test_a_wrong_draft_is_corrected(speech: Signal, start: int) -> None:
+    whole = transcriber.transcribe(speech)
+    draft = whole.tokens[:start] + [token + 1 for token in whole.tokens[start:]] * 2
+    again = transcriber.transcribe(speech, draft)
+    assert texts.words(again.text) == texts.words(whole.text)
+
+
+def test_a_draft_that_is_nearly_as_good_can_be_kept(speech: Signal) -> None:
+    whole = transcriber.transcribe(speech)
+    comma = next(token for token in whole.tokens if tokenizer.decode([token]) == ",")
+    draft = [*whole.tokens[:-1], comma]
+    assert "matter," in transcriber.transcribe(speech, draft, keep_within=20.0).text
+    assert "matter," not in transcriber.transcribe(speech, draft).text
 
 
 @pytest.mark.parametrize("level", [0.0, 0.001, 0.05])

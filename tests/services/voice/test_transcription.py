@@ -53,3 +53,9 @@ def test_in_line_partials_are_left_out_and_finals_are_done() -> None:
     done = Inline().submit(lambda: NOTHING, partial=False)
     assert done
     assert done.done()
+
+
+def test_in_line_partials_can_be_done_as_well() -> None:
+    done = Inline(partials=True).submit(lambda: NOTHING, partial=True)
+    assert done
+    assert done.done()
