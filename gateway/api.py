@@ -122,7 +122,7 @@ async def create_session(
 ) -> SessionCreated:
     """A new practice. A returning candidate sends the candidate_token of an earlier one."""
     context = context_of(request)
-    context.sessions.admit("")
+    context.sessions.admit_another()
     if not (body.consent.camera or body.consent.microphone):
         raise ApiError(
             HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 
 import grpc
@@ -17,16 +17,19 @@ from fastapi.staticfiles import StaticFiles
 from greenroom.v1.report_pb2_grpc import ReportServiceStub
 from greenroom.v1.session_pb2_grpc import add_SessionServiceServicer_to_server
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.middleware.base import RequestResponseEndpoint
+from starlette.datastructures import MutableHeaders
+from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import api, errors, whip
+from gateway import api, errors, opus, whip
 from gateway.context import Context
 from gateway.limits import BodyLimit
+from gateway.load import Load
 from gateway.registry import Registry
 from gateway.rpc import SessionRpc
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
-from services.runtime import process, tasks
+from services.runtime import process, questions, tasks
 from services.runtime.health import serve_grpc
 
 WEB = Path(__file__).parent / "web"
@@ -54,6 +57,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     )
     errors.install(app)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(SecurityHeaders)
     app.include_router(api.router)
     app.include_router(whip.router)
     _add_operations(app)
@@ -66,13 +70,16 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        for load_file in (questions.bank, opus.library):  # no request shall wait for them
+            await asyncio.to_thread(load_file)
         async with (
             await process.connect(settings, "gateway") as bus,
             grpc.aio.insecure_channel(settings.reports_address) as channel,
         ):
             registry = Registry(bus, settings.session_minutes)
-            sessions = Sessions(bus, registry, settings)
-            rpc = SessionRpc(bus, registry, sessions)
+            load = Load()
+            sessions = Sessions(bus, registry, settings, load)
+            rpc = SessionRpc(registry, sessions)
             app.state.context = Context(
                 settings,
                 bus,
@@ -86,7 +93,7 @@ def _lifespan(
                 await server.set_serving(True)
                 loops = [
                     asyncio.create_task(sessions.watch()),
-                    asyncio.create_task(process.watch_loop_lag()),
+                    asyncio.create_task(process.watch_loop_lag(load.lagged)),
                 ]
                 try:
                     yield
@@ -117,19 +124,61 @@ def _add_operations(app: FastAPI) -> None:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _add_page(app: FastAPI) -> None:
-    @app.middleware("http")
-    async def security_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        response = await call_next(request)
-        for name, value in SECURITY_HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
+class SecurityHeaders:
+    """ASGI middleware: adds SECURITY_HEADERS where an answer does not set its own."""
 
-    plotly = Path(str(resources.files("plotly"))) / "package_data" / "plotly.min.js"
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class Page(Mount):
+    """The page's files, wherever no route is.
+
+    A path that a route knows by another method is answered 405 with what is allowed
+    (RFC 9110, 15.5.6), and not as a missing file.
+    """
+
+    def __init__(self, routes: Sequence[BaseRoute]) -> None:
+        super().__init__("/", StaticFiles(directory=WEB, html=True), name="web")
+        self._others = [route for route in routes if isinstance(route, Route)]
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        allowed: set[str] = set()
+        for route in self._others:
+            if route.matches(scope)[0] is Match.PARTIAL:
+                allowed |= route.methods or set()
+        if not allowed:
+            await super().handle(scope, receive, send)
+            return
+        response = errors.answer(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            f"{scope['method']} is not possible here.",
+            "See /docs for what this server takes.",
+            {"Allow": ", ".join(sorted(allowed))},
+        )
+        await response(scope, receive, send)
+
+
+def _add_page(app: FastAPI) -> None:
+    spec = find_spec("plotly")  # not imported: that takes longer than all else here
+    assert spec is not None
+    assert spec.origin is not None
+    plotly = Path(spec.origin).parent / "package_data" / "plotly.min.js"
 
     @app.get("/vendor/plotly.min.js", include_in_schema=False)
     async def plotly_js() -> FileResponse:
         """Out of the installed package: nothing is loaded from another host."""
         return FileResponse(plotly, media_type="text/javascript")
 
-    app.mount("/", StaticFiles(directory=WEB, html=True), name="web")
+    routes = [*api.router.routes, *whip.router.routes, *app.routes]
+    app.router.routes.append(Page(routes))

@@ -10,13 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from aiortc.rtp import RtpPacket
 
+from gateway.payload import PacketReader, data_of
+from gateway.references import References
 from services.runtime.bus import now_us
 
 SEQUENCE_MODULUS = 1 << 16
+MAX_LEAP = 3_000
+"""Packets. A number further from the newest is no loss and no reordering: the sender
+started anew (MAX_DROPOUT of RFC 3550, A.1)."""
+
+RESTART_DISTANCE = 1 << 20
+"""How far apart the numbers before and after a sender's new start are made: to all that
+counts packets it is a long loss."""
+
 GIVE_UP_US = 200_000
 """A gap older than this is lost: two round trips of a slow path, and well within the
 500 ms after which a frame is of no use."""
@@ -24,13 +33,11 @@ GIVE_UP_US = 200_000
 MAX_HELD = 512
 """Packets held behind a gap, as in aiortc: 2 s of a 3 Mbit/s stream."""
 
+MAX_FRAME_PACKETS = 1_024
+"""1.2 MB: no frame of a camera is larger, and a sender that never ends one is stopped."""
+
 KEY_REQUEST_US = 500_000
 """While there is nothing to decode a key frame is asked for this often."""
-
-VP8_DISCARDABLE = 0x20
-VP8_START = 0x10
-VP8_PARTITION = 0x07
-H264_STAP_A, H264_FU_A, H264_IDR, H264_SPS = 24, 28, 5, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,146 +54,110 @@ class EncodedFrame:
 
 
 class Unwrapper:
-    """16-bit sequence numbers as integers that don't wrap."""
+    """16-bit sequence numbers as integers that don't wrap.
+
+    Another SSRC, or a leap of more than MAX_LEAP, is a sender that starts anew.
+    """
 
     def __init__(self) -> None:
-        self._last: int | None = None
+        self._ssrc: int | None = None
+        self._newest = 0
+        """Unwrapped."""
 
-    def unwrap(self, number: int) -> int:
-        if self._last is None:
-            self._last = number
-            return number
+    def unwrap(self, packet: RtpPacket) -> int:
+        number = packet.sequence_number
+        if self._ssrc is None:
+            self._ssrc, self._newest = packet.ssrc, number
         half = SEQUENCE_MODULUS // 2
-        distance = (number - self._last + half) % SEQUENCE_MODULUS - half
-        result = self._last + distance
-        self._last = max(self._last, result)
+        distance = (number - self._newest + half) % SEQUENCE_MODULUS - half
+        if packet.ssrc != self._ssrc or abs(distance) > MAX_LEAP:
+            self._ssrc = packet.ssrc
+            # The next multiple of the distance keeps the low 16 bits the packet's own.
+            distance = RESTART_DISTANCE + (number - self._newest) % SEQUENCE_MODULUS
+        result = self._newest + distance
+        self._newest = max(self._newest, result)
         return result
-
-
-class PacketReader(Protocol):
-    """What assembly has to know of a codec's payload format."""
-
-    codec: str
-
-    def starts_frame(self, packet: RtpPacket) -> bool: ...
-    def is_key(self, packet: RtpPacket) -> bool: ...
-    def is_discardable(self, packet: RtpPacket) -> bool: ...
-
-
-class Vp8Reader:
-    """RFC 7741: the payload descriptor's first octet, then the VP8 header's."""
-
-    codec = "vp8"
-
-    def starts_frame(self, packet: RtpPacket) -> bool:
-        first = packet.payload[0]
-        return bool(first & VP8_START) and not first & VP8_PARTITION
-
-    def is_key(self, packet: RtpPacket) -> bool:
-        data = _data(packet)
-        return self.starts_frame(packet) and bool(data) and not data[0] & 1
-
-    def is_discardable(self, packet: RtpPacket) -> bool:
-        return bool(packet.payload[0] & VP8_DISCARDABLE)
-
-
-class H264Reader:
-    """RFC 6184: single NAL units, STAP-A and FU-A."""
-
-    codec = "h264"
-
-    def starts_frame(self, packet: RtpPacket) -> bool:
-        kind = packet.payload[0] & 0x1F
-        return kind != H264_FU_A or bool(packet.payload[1] & 0x80)
-
-    def is_key(self, packet: RtpPacket) -> bool:
-        payload = packet.payload
-        kind = payload[0] & 0x1F
-        if kind == H264_FU_A:
-            kind = payload[1] & 0x1F
-        elif kind == H264_STAP_A:
-            kind = payload[3] & 0x1F if len(payload) > 3 else 0
-        return kind in (H264_IDR, H264_SPS)
-
-    def is_discardable(self, packet: RtpPacket) -> bool:
-        return not packet.payload[0] & 0x60
-
-
-READERS: dict[str, PacketReader] = {reader.codec: reader for reader in (Vp8Reader(), H264Reader())}
 
 
 class VideoAssembler:
     """In place of aiortc's video JitterBuffer: `add` is called for every packet.
 
-    deliver: gets each decodable frame in order. It is never given a frame whose
-    references were lost: after a loss it waits for a key frame, unless what was lost
-    was discardable.
+    deliver: gets each decodable frame in order, and never one whose references were lost.
     """
 
     def __init__(
         self, readers: dict[int, PacketReader], deliver: Callable[[EncodedFrame], None]
     ) -> None:
+        """readers: by payload type."""
         self._readers = readers
         self._deliver = deliver
         self._unwrapper = Unwrapper()
+        self._references = References()
         self._held: dict[int, tuple[RtpPacket, int]] = {}
+        """Packets that came before one that precedes them, with their arrival."""
         self._next: int | None = None
-        self._gap_since_us: int | None = None
-        self._need_key = True
+        self._frame: list[RtpPacket] = []
+        """The packets of the frame that is under way, in order and without a gap."""
+        self._missed = False
+        """Something was lost or refused since the last frame that was delivered: only then is
+        a key frame asked for, not while the first one is on its way."""
         self._asked_us = 0
 
     def need_key(self) -> None:
         """The decoder lost its state: nothing is of use until a key frame."""
-        self._need_key = True
+        self._references.forget()
+        self._missed = True
+
+    def _lost(self) -> None:
+        self._references.lost()
+        self._missed = True
 
     def add(self, packet: RtpPacket) -> tuple[bool, None]:
         """Returns (whether to ask for a key frame, None): frames go to `deliver` instead."""
         arrival_us = now_us()
-        number = self._unwrapper.unwrap(packet.sequence_number)
-        if _data(packet) and packet.payload_type in self._readers:
-            if self._next is None:
-                self._next = number
-            if number >= self._next:
-                self._held[number] = (packet, arrival_us)
-        elif number == self._next:
-            self._next += 1  # padding only
-        self._release()
-        self._watch_gap(arrival_us)
+        number = self._unwrapper.unwrap(packet)
+        if self._next is None:
+            self._next = number
+        if number >= self._next:
+            self._held[number] = (packet, arrival_us)
+            self._advance()
+            self._watch_gap(arrival_us)
         return self._ask(arrival_us), None
 
-    def _release(self) -> None:
-        while (frame := self._whole_frame()) is not None:
-            packets = [self._held.pop(number) for number in frame]
-            self._next = frame.stop
-            self._gap_since_us = None
-            self._hand_on([packet for packet, _ in packets], packets[-1][1])
+    def _advance(self) -> None:
+        """Take what is there in order."""
+        assert self._next is not None
+        while (held := self._held.pop(self._next, None)) is not None:
+            self._next += 1
+            self._take(*held)
 
-    def _whole_frame(self) -> range | None:
-        """The numbers of the first frame held, when all of it is here."""
-        if self._next is None or self._next not in self._held:
-            return None
-        number = self._next
-        timestamp = self._held[number][0].timestamp
-        while number in self._held:
-            packet, _ = self._held[number]
-            if packet.timestamp != timestamp:
-                return range(self._next, number)  # a sender that sets no marker
-            number += 1
-            if packet.marker:
-                return range(self._next, number)
-        return None
+    def _take(self, packet: RtpPacket, arrival_us: int) -> None:
+        if packet.payload_type not in self._readers or not data_of(packet):
+            return  # padding, which only holds a number
+        if self._frame and packet.timestamp != self._frame[0].timestamp:
+            self._hand_on(arrival_us)  # a sender that sets no marker
+        self._frame.append(packet)
+        if packet.marker:
+            self._hand_on(arrival_us)
+        elif len(self._frame) == MAX_FRAME_PACKETS:
+            self._frame.clear()
+            self._lost()
 
-    def _hand_on(self, packets: list[RtpPacket], arrival_us: int) -> None:
+    def _hand_on(self, arrival_us: int) -> None:
+        packets, self._frame = self._frame, []
         reader = self._readers[packets[0].payload_type]
-        key = reader.is_key(packets[0])
-        if not reader.starts_frame(packets[0]) or (self._need_key and not key):
-            self._need_key = True
+        if not reader.starts_frame(packets[0]):
+            self._lost()
             return
-        self._need_key = False
+        key = any(reader.is_key(packet) for packet in packets)
+        if not self._references.has(key, reader.layer(packets[0])):
+            self._missed = True
+            return
+        self._missed = False
         self._deliver(
             EncodedFrame(
                 reader.codec,
-                b"".join(_data(packet) for packet in packets),
+                b"".join(data_of(packet) for packet in packets),
                 packets[0].timestamp,
                 key,
                 all(reader.is_discardable(packet) for packet in packets),
@@ -196,25 +167,19 @@ class VideoAssembler:
 
     def _watch_gap(self, arrival_us: int) -> None:
         """Give a gap up when it is too old or holds too much back."""
-        if not self._held or self._next is None or self._next in self._held:
-            return
-        if self._gap_since_us is None:
-            self._gap_since_us = arrival_us
-        if arrival_us - self._gap_since_us < GIVE_UP_US and len(self._held) < MAX_HELD:
-            return
-        self._gap_since_us = None
-        self._need_key = True
-        self._next = min(self._held)
-        self._release()
+        while self._held:
+            following = min(self._held)
+            waited_us = arrival_us - self._held[following][1]
+            if waited_us < GIVE_UP_US and len(self._held) < MAX_HELD:
+                return
+            self._frame.clear()
+            self._lost()
+            self._next = following
+            self._advance()
 
     def _ask(self, arrival_us: int) -> bool:
-        if not self._need_key or arrival_us - self._asked_us < KEY_REQUEST_US:
+        wanted = self._missed and self._references.need_key
+        if not wanted or arrival_us - self._asked_us < KEY_REQUEST_US:
             return False
         self._asked_us = arrival_us
         return True
-
-
-def _data(packet: RtpPacket) -> bytes:
-    """The payload without its descriptor, as aiortc's receiver left it on the packet."""
-    data: bytes = getattr(packet, "_data", b"")
-    return data

@@ -11,7 +11,7 @@ from greenroom.v1.common_pb2 import Header
 from greenroom.v1.media_pb2 import AudioChunk
 
 from gateway.assembly import Unwrapper
-from gateway.capture_clock import CaptureClock
+from gateway.capture_clock import RTP_MODULUS, CaptureClock
 from gateway.opus import PACKET_SAMPLES, OpusDecoder, OpusError
 from services.runtime.bus import now_us
 from services.runtime.ledger import Ledger
@@ -24,6 +24,10 @@ MAX_CONCEALED_PACKETS = 25
 """Half a second. A longer hole is a lost connection, not loss: the timeline jumps."""
 
 
+TIMESTAMPS_PER_SAMPLE = 48_000 // SAMPLE_RATE
+"""Opus's RTP clock is 48 kHz whatever is decoded (RFC 7587, 4.1)."""
+
+
 class Chunker:
     """Decoded sound of any length in, chunks of CHUNK_SAMPLES with their capture time out."""
 
@@ -32,7 +36,8 @@ class Chunker:
         self._emit = emit
         self.sequence = 0
         self._samples: list[npt.NDArray[np.int16]] = []
-        self._concealed: list[int] = []
+        self._concealed: list[npt.NDArray[np.bool_]] = []
+        """For each sample of `_samples`."""
         self._length = 0
         self._start_us = 0
 
@@ -41,7 +46,7 @@ class Chunker:
         if self._length == 0:
             self._start_us = capture_us
         self._samples.append(samples)
-        self._concealed.append(len(samples) if concealed else 0)
+        self._concealed.append(np.full(len(samples), concealed))
         self._length += len(samples)
         while self._length >= CHUNK_SAMPLES:
             self._cut()
@@ -51,7 +56,7 @@ class Chunker:
         self._samples, self._concealed, self._length = [], [], 0
 
     def _cut(self) -> None:
-        whole = np.concatenate(self._samples)
+        whole, concealed = np.concatenate(self._samples), np.concatenate(self._concealed)
         chunk, rest = whole[:CHUNK_SAMPLES], whole[CHUNK_SAMPLES:]
         self._emit(
             AudioChunk(
@@ -62,13 +67,13 @@ class Chunker:
                 ),
                 pcm=chunk.astype("<i2").tobytes(),
                 sample_rate=SAMPLE_RATE,
-                concealed_samples=min(sum(self._concealed), CHUNK_SAMPLES),
+                concealed_samples=int(concealed[:CHUNK_SAMPLES].sum()),
             )
         )
         self.sequence += 1
         self._start_us += CHUNK_SAMPLES * MICROSECONDS // SAMPLE_RATE
         self._samples, self._length = [rest], len(rest)
-        self._concealed = [min(self._concealed[-1], len(rest))]
+        self._concealed = [concealed[CHUNK_SAMPLES:]]
 
 
 class AudioReceiver:
@@ -77,7 +82,11 @@ class AudioReceiver:
     Decoding a packet takes some 50 us, less than a hop to another thread.
     """
 
-    def __init__(self, ledger: Ledger, clock: CaptureClock, chunker: Chunker) -> None:
+    def __init__(
+        self, payload_types: frozenset[int], ledger: Ledger, clock: CaptureClock, chunker: Chunker
+    ) -> None:
+        """payload_types: those that mean Opus."""
+        self._payload_types = payload_types
         self._ledger = ledger
         self._clock = clock
         self._chunker = chunker
@@ -87,11 +96,17 @@ class AudioReceiver:
         self._next: int | None = None
         self._last_samples = PACKET_SAMPLES
         self._last_end_us = 0
+        self._next_timestamp: int | None = None
+        """RTP, of the sample that follows what was decoded or concealed last."""
+        self._closed = False
 
     def add(self, packet: RtpPacket) -> tuple[bool, None]:
         """As JitterBuffer.add, but sound goes to the chunker: always (False, None)."""
         self._ledger.receive()
-        number = self._unwrapper.unwrap(packet.sequence_number)
+        if self._closed:
+            self._ledger.drop("connection_closed")
+            return False, None
+        number = self._unwrapper.unwrap(packet)
         if self._next is None:
             self._next = number
         if number < self._next or number in self._held:
@@ -105,7 +120,7 @@ class AudioReceiver:
         assert self._next is not None
         while self._held:
             if self._next in self._held:
-                self._decode(*self._held.pop(self._next))
+                self._take(*self._held.pop(self._next))
                 self._next += 1
             elif len(self._held) > REORDER_PACKETS:
                 self._fill_gap(min(self._held))
@@ -118,37 +133,68 @@ class AudioReceiver:
         missing = following - self._next
         self._next = following
         if missing > MAX_CONCEALED_PACKETS:
-            self._chunker.jump()
+            self._jump()
             return
         packet, _ = self._held[following]
-        for index in range(missing):
-            try:
-                samples = (
-                    self._decoder.recover(packet.payload, self._last_samples)
-                    if index == missing - 1
-                    else self._decoder.conceal(self._last_samples)
-                )
-            except OpusError:
-                samples = np.zeros(self._last_samples, np.int16)
-            self._add(samples, self._last_end_us, concealed=True)
+        for _ in range(missing - 1):
+            self._add(self._conceal(), self._last_end_us, concealed=True)
+        self._add(self._conceal(packet.payload), self._last_end_us, concealed=True)
 
-    def _decode(self, packet: RtpPacket, arrival_us: int) -> None:
+    def _conceal(self, following: bytes = b"") -> npt.NDArray[np.int16]:
+        """Sound in place of a packet, from the FEC of the one that follows it if that is here."""
+        try:
+            if following:
+                return self._decoder.recover(following, self._last_samples)
+            return self._decoder.conceal(self._last_samples)
+        except OpusError:
+            return np.zeros(self._last_samples, np.int16)
+
+    def _take(self, packet: RtpPacket, arrival_us: int) -> None:
+        """The next packet in order."""
+        if packet.payload_type not in self._payload_types or not packet.payload:
+            self._ledger.drop("no_sound")
+            return
+        self._fill_pause(packet.timestamp)
         capture_us = self._clock.capture_us(packet.timestamp, arrival_us)
         try:
             samples = self._decoder.decode(packet.payload)
         except OpusError:
             self._ledger.drop("corrupt")
+            self._next_timestamp = packet.timestamp
             self._add(np.zeros(self._last_samples, np.int16), capture_us, concealed=True)
             return
         self._ledger.processed()
         self._last_samples = len(samples)
+        self._next_timestamp = packet.timestamp
         self._add(samples, capture_us, concealed=False)
+
+    def _fill_pause(self, timestamp: int) -> None:
+        """A sender with discontinuous transmission leaves silence out (RFC 7587, 3.1.3):
+        the decoder's comfort noise stands for it, and nothing of it was lost."""
+        if self._next_timestamp is None:
+            return
+        half = RTP_MODULUS // 2
+        ahead = (timestamp - self._next_timestamp + half) % RTP_MODULUS - half
+        missing = ahead // TIMESTAMPS_PER_SAMPLE // self._last_samples
+        if missing > MAX_CONCEALED_PACKETS:
+            self._jump()
+            return
+        for _ in range(missing):
+            self._add(self._conceal(), self._last_end_us, concealed=False)
+
+    def _jump(self) -> None:
+        self._chunker.jump()
+        self._next_timestamp = None
 
     def _add(self, samples: npt.NDArray[np.int16], capture_us: int, *, concealed: bool) -> None:
         self._chunker.add(samples, capture_us, concealed)
         self._last_end_us = capture_us + len(samples) * MICROSECONDS // SAMPLE_RATE
+        if self._next_timestamp is not None:
+            ahead = len(samples) * TIMESTAMPS_PER_SAMPLE
+            self._next_timestamp = (self._next_timestamp + ahead) % RTP_MODULUS
 
     def close(self) -> None:
+        self._closed = True
         for _ in range(len(self._held)):
             self._ledger.drop("connection_closed")
         self._held.clear()

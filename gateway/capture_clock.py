@@ -18,6 +18,9 @@ NTP_TO_UNIX_S = 2_208_988_800
 PLAUSIBLE_DELAY_US = 250_000
 """A report that comes in 0..250 ms after it says it was made: the clocks agree."""
 
+LEAP_US = 5 * MICROSECONDS
+"""Timestamps that leave the arrival times by more are counted from a new origin."""
+
 WINDOW_US = 15 * MICROSECONDS
 """Smallest delays are forgotten after one to two windows, so that drift can't add up."""
 
@@ -67,7 +70,9 @@ class CaptureClock:
         self._unwrapped = 0
         self._smallest = SmallestDelay()
         self._report: tuple[int, int] | None = None
+        """The newest sender report: (unwrapped RTP timestamp, sender's clock)."""
         self._last_us = 0
+        self._last_arrival_us = 0
 
     def report(self, rtp_timestamp: int, ntp_timestamp: int, arrival_us: int) -> None:
         """A sender report: NTP as 32.32 fixed point (RFC 5905)."""
@@ -81,8 +86,12 @@ class CaptureClock:
         """When the sample with this RTP timestamp was captured."""
         latest_us = arrival_us - self._span_us
         if self._last_rtp is not None:
-            self._unwrapped += self._since_last(rtp_timestamp)
-        self._last_rtp = rtp_timestamp
+            units = self._since_last(rtp_timestamp)
+            self._unwrapped += units
+            elapsed_us = arrival_us - self._last_arrival_us
+            if abs(units * MICROSECONDS // self._rate - elapsed_us) > LEAP_US:
+                self._smallest, self._report = SmallestDelay(), None
+        self._last_rtp, self._last_arrival_us = rtp_timestamp, arrival_us
         media_us = self._unwrapped * MICROSECONDS // self._rate
         smallest = self._smallest.add(latest_us - media_us, arrival_us)
         if self._report is not None and self._sender.offset_us is not None:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+import nats.errors
+import nats.js.errors
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+
+log = structlog.get_logger(__name__)
+
+RETRY_S = 1
 
 
 class ApiError(Exception):
@@ -62,7 +69,19 @@ async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
     )
 
 
+async def _on_bus_error(_request: Request, error: Exception) -> JSONResponse:
+    log.warning("bus away", error=repr(error))
+    return answer(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The message bus can't be reached just now.",
+        "Try again in a moment.",
+        {"Retry-After": str(RETRY_S)},
+    )
+
+
 def install(app: FastAPI) -> None:
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(nats.errors.Error, _on_bus_error)
+    app.add_exception_handler(nats.js.errors.Error, _on_bus_error)

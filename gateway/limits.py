@@ -9,12 +9,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.errors import answer
 
 
-class TooLargeError(Exception):
-    """More came than Content-Length or the limit allows."""
-
-
 class BodyLimit:
-    """ASGI middleware: 413 for a body over the limit, declared or not."""
+    """ASGI middleware: 413 for a body over the limit, declared or not.
+
+    The body is read here, whole: FastAPI would answer 400 to whatever is raised while it
+    reads. Nothing that this server takes is a stream.
+    """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
@@ -25,23 +25,26 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._limit:
+        body = b""
+        more = declared.isdigit() and int(declared) <= self._limit
+        if not more:
             await self._refuse(scope, receive, send)
             return
-        taken = 0
-
-        async def counted() -> Message:
-            nonlocal taken
+        while more:
             message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self._limit:
-                raise TooLargeError
-            return message
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > self._limit:
+                await self._refuse(scope, receive, send)
+                return
+        whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-        try:
-            await self._app(scope, counted, send)
-        except TooLargeError:
-            await self._refuse(scope, receive, send)
+        async def replay() -> Message:
+            return whole.pop() if whole else await receive()
+
+        await self._app(scope, replay, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = answer(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import Any
 
+import nats.errors
 import structlog
 from greenroom.v1.common_pb2 import Header, Kind
-from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
 from greenroom.v1.session_pb2 import (
     Hint,
     MediaConnected,
@@ -18,9 +20,12 @@ from greenroom.v1.session_pb2 import (
     SessionEvent,
     SessionInfo,
 )
-from greenroom.v1.signals_pb2 import Accounting, Signal, Trace
+from greenroom.v1.signals_pb2 import Accounting, Signal, Trace, VoiceEvent
 from nats.aio.subscription import Subscription
 
+from gateway.errors import ApiError
+from gateway.load import Load
+from gateway.outlet import Outlet
 from gateway.peer import MediaSink, Peer
 from gateway.registry import Registry
 from gateway.settings import GatewaySettings
@@ -34,11 +39,17 @@ ACCOUNTING_S = 1.0
 HINT_MAX_AGE_US = 3_000_000
 """A hint that comes later (after a takeover) is of no use to somebody who speaks."""
 
-MAX_SENDING = 64
-"""Media messages on their way to NATS: more wait only when the server stands still."""
+CONNECT_PATIENCE_US = 30_000_000
+"""From the answer to a connection that stands: ICE and DTLS over a bad network take seconds."""
+
+LAST_WORDS_S = 2.0
+"""At a session's end, for what is still to be said of it on the bus."""
 
 SETUP_EVERY_US = 800_000
 """Just under a second: state signals come every 200 ms."""
+
+MAX_LISTENERS = 8
+"""Readers of one session's events: a page, its reload, a tool beside it."""
 
 LISTENER_LIMIT = 64
 """Messages that may wait for one reader of server-sent events; a slower one loses the oldest."""
@@ -69,6 +80,7 @@ class LiveSession:
         registry: Registry,
         settings: GatewaySettings,
         executor: ThreadPoolExecutor,
+        load: Load,
     ) -> None:
         self.info = info
         self.id = info.session_id
@@ -82,15 +94,20 @@ class LiveSession:
         self._registry = registry
         self._settings = settings
         self._executor = executor
+        self._load = load
         self._video = Ledger("gateway_video")
         self._audio = Ledger("gateway_audio")
+        self._outlet = Outlet(bus, self._video)
         self._last_peer: Peer | None = None
         self._connections = 0
         self._accounts = {Kind.KIND_GATEWAY_VIDEO: 0, Kind.KIND_GATEWAY_AUDIO: 0}
         self._lease = now_us()
         self._listeners: set[Listener] = set()
         self._subscriptions: list[Subscription] = []
+        self._accountant: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = ""
+        """Why, once it is."""
         self._lock = asyncio.Lock()
         self._setup_shown: dict[str, int] = {}
 
@@ -104,7 +121,10 @@ class LiveSession:
             f"signals.{self.id}.face",
         ):
             self._subscriptions.append(await self._bus.listen(subject, self._pass_on))
-        self._start(self._account())
+        # Says to other gateways that this one looks after the session.
+        self._subscriptions.append(await self._bus.answer(f"gateway.{self.id}", lambda: b""))
+        self._outlet.start()
+        self._accountant = asyncio.create_task(self._account())
 
     async def connect(self, offer: str) -> tuple[str, str]:
         """Answer a WHIP offer; an earlier connection of the session is replaced.
@@ -112,11 +132,14 @@ class LiveSession:
         Returns (the connection's id, SDP answer). Raises ApiError.
         """
         async with self._lock:
+            if self._closed:
+                raise session_ended()
             peer = Peer(
                 self.id,
+                self._consented,
                 self._settings,
                 self._executor,
-                MediaSink(self._publish_video, self._publish_audio, self._video, self._audio),
+                MediaSink(self._outlet.put, self._video, self._audio, self._load.waited),
                 lambda state: self._on_state(peer, state),
             )
             answer = await peer.answer(offer)
@@ -126,6 +149,19 @@ class LiveSession:
             if self._last_peer:
                 peer.follow(self._last_peer)
             return self.peer_id, answer
+
+    @property
+    def _consented(self) -> frozenset[str]:
+        consent = self.info.consent
+        kinds = {"video": consent.camera, "audio": consent.microphone}
+        return frozenset(kind for kind, given in kinds.items() if given)
+
+    @property
+    def unreachable(self) -> bool:
+        """The connection was answered, but never came to stand."""
+        if self.peer is None or self.connected:
+            return False
+        return now_us() - self.peer.since_us > CONNECT_PATIENCE_US
 
     async def disconnect(self, reason: str) -> None:
         async with self._lock:
@@ -140,7 +176,7 @@ class LiveSession:
         if self.connected:
             self.connected = False
             disconnected = MediaDisconnected(reason=reason, connection=self._connections)
-            await self._say(SessionEvent(media_disconnected=disconnected))
+            self._start(self._say(SessionEvent(media_disconnected=disconnected)))
         self.last_seen_us = now_us()
 
     def _on_state(self, peer: Peer, state: str) -> None:
@@ -160,33 +196,11 @@ class LiveSession:
     async def _say(self, event: SessionEvent) -> None:
         await self._registry.say(self.id, event)
 
-    # --- media out
-
-    def _publish_video(self, frame: VideoFrame) -> None:
-        if len(self._tasks) < MAX_SENDING:
-            self._start(self._send_video(frame))
-        else:
-            self._video.drop("bus_slow")
-
-    async def _send_video(self, frame: VideoFrame) -> None:
-        frame.publish_time_us = now_us()
-        if await self._bus.publish_video(frame):
-            self._video.processed()
-        else:
-            self._video.drop("bus_away")
-
-    def _publish_audio(self, chunk: AudioChunk) -> None:
-        if len(self._tasks) < MAX_SENDING:
-            self._start(self._send_audio(chunk))
-
-    async def _send_audio(self, chunk: AudioChunk) -> None:
-        chunk.publish_time_us = now_us()
-        await self._bus.publish_audio(chunk)
-
     async def _account(self) -> None:
         while True:
             await asyncio.sleep(ACCOUNTING_S)
-            await self._publish_accounting(final=False)
+            with contextlib.suppress(nats.errors.Error):  # the next one says all of it again
+                await self._publish_accounting(final=False)
 
     async def _publish_accounting(self, *, final: bool) -> None:
         for kind, ledger in (
@@ -214,6 +228,16 @@ class LiveSession:
     # --- to the page
 
     def subscribe(self) -> Listener:
+        """Raises ApiError 410 when the session has ended, 429 for too many listeners."""
+        if self._closed:
+            raise session_ended()
+        if len(self._listeners) >= MAX_LISTENERS:
+            raise ApiError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"{MAX_LISTENERS} readers of this session's events are connected.",
+                "Close one of them.",
+                {"Retry-After": "1"},
+            )
         listener = Listener()
         self._listeners.add(listener)
         return listener
@@ -258,23 +282,41 @@ class LiveSession:
 
     # --- the end
 
-    def _start(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._on_done)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("session task failed", session=self.id, error=repr(error))
 
     async def close(self, reason: str) -> None:
         """Let go of everything here. The session itself may go on elsewhere."""
+        self._closed = self._closed or reason
         await self.disconnect(reason)
+        await self._outlet.close()
         for subscription in self._subscriptions:
-            with contextlib.suppress(Exception):  # the bus may be gone already
+            with contextlib.suppress(nats.errors.Error):  # the bus may be gone already
                 await subscription.unsubscribe()
         self._subscriptions.clear()
-        current = asyncio.current_task()
-        await tasks.end([task for task in self._tasks if task is not current])
-        with contextlib.suppress(Exception):  # best effort when the bus is away
-            await self._publish_accounting(final=True)
+        if self._accountant:
+            await tasks.end([self._accountant])
+            self._accountant = None
+        with contextlib.suppress(nats.errors.Error, TimeoutError):  # when the bus is away
+            async with asyncio.timeout(LAST_WORDS_S):
+                if self._tasks:
+                    await asyncio.wait(self._tasks)
+                await self._publish_accounting(final=True)
+        await tasks.end(self._tasks)
         self.tell({"type": "state", "state": "closed", "reason": reason})
+
+
+def session_ended() -> ApiError:
+    return ApiError(
+        HTTPStatus.GONE, "This session has ended.", "Read its report, or start a new practice."
+    )
 
 
 def setup_message(signal: Signal) -> dict[str, Any] | None:
@@ -300,6 +342,8 @@ def setup_message(signal: Signal) -> dict[str, Any] | None:
             "noise_dbfs": round(voice.noise_dbfs, 1) if voice.HasField("noise_dbfs") else None,
             "silent": voice.digital_silence,
         }
+    if signal.HasField("voice_event") and signal.voice_event.type == VoiceEvent.LEVEL:
+        return {"type": "level", "detail": signal.voice_event.detail}
     return None
 
 

@@ -31,25 +31,26 @@ class OpusError(RuntimeError):
 
 
 @cache
-def _library() -> ctypes.CDLL:
+def library() -> ctypes.CDLL:
+    """libopus. Raises OpusError when there is none."""
     bundled = Path(av.__file__).parent.parent / "av.libs"
     found = [str(path) for path in sorted(bundled.glob("libopus*.so*"))]
     if system := ctypes.util.find_library("opus"):
         found.append(system)
     for name in found:
         try:
-            library = ctypes.CDLL(name)
+            opus = ctypes.CDLL(name)
         except OSError:
             continue
-        library.opus_decoder_create.restype = ctypes.c_void_p
-        library.opus_decoder_create.argtypes = [
+        opus.opus_decoder_create.restype = ctypes.c_void_p
+        opus.opus_decoder_create.argtypes = [
             ctypes.c_int32,
             ctypes.c_int,
             ctypes.POINTER(ctypes.c_int),
         ]
-        library.opus_decoder_destroy.argtypes = [ctypes.c_void_p]
-        library.opus_decoder_destroy.restype = None
-        library.opus_decode.argtypes = [
+        opus.opus_decoder_destroy.argtypes = [ctypes.c_void_p]
+        opus.opus_decoder_destroy.restype = None
+        opus.opus_decode.argtypes = [
             ctypes.c_void_p,
             ctypes.c_char_p,
             ctypes.c_int32,
@@ -57,8 +58,8 @@ def _library() -> ctypes.CDLL:
             ctypes.c_int,
             ctypes.c_int,
         ]
-        library.opus_decode.restype = ctypes.c_int
-        return library
+        opus.opus_decode.restype = ctypes.c_int
+        return opus
     raise OpusError("libopus is missing: reinstall PyAV's wheel or install the system's libopus")
 
 
@@ -66,7 +67,7 @@ class OpusDecoder:
     """One stream's decoder. Not for several threads at once."""
 
     def __init__(self) -> None:
-        self._library = _library()
+        self._library = library()
         error = ctypes.c_int()
         self._state = self._library.opus_decoder_create(SAMPLE_RATE, 1, ctypes.byref(error))
         if error.value != OPUS_OK or not self._state:
@@ -74,7 +75,10 @@ class OpusDecoder:
         self._buffer = np.zeros(MAX_PACKET_SAMPLES, np.int16)
 
     def decode(self, packet: bytes) -> npt.NDArray[np.int16]:
-        """[n] samples of a packet that arrived. Raises OpusError on a corrupt one."""
+        """[n] samples of a packet that arrived. Raises OpusError on a corrupt one.
+
+        packet: not empty, which to libopus would be a lost one.
+        """
         return self._decode(packet, MAX_PACKET_SAMPLES, fec=False)
 
     def recover(self, next_packet: bytes, samples: int) -> npt.NDArray[np.int16]:
@@ -86,6 +90,8 @@ class OpusDecoder:
         return self._decode(None, samples, fec=False)
 
     def _decode(self, packet: bytes | None, samples: int, *, fec: bool) -> npt.NDArray[np.int16]:
+        if not self._state:
+            raise OpusError("the decoder is closed")
         count = self._library.opus_decode(
             self._state,
             packet,

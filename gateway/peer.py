@@ -17,14 +17,17 @@ from aiortc import (
     RTCRtpReceiver,
     RTCSessionDescription,
 )
+from aiortc.codecs import is_rtx
+from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
 from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
 from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
 
 from gateway import sdp
-from gateway.assembly import READERS, PacketReader, VideoAssembler
+from gateway.assembly import VideoAssembler
 from gateway.audio import AudioReceiver, Chunker
 from gateway.capture_clock import CaptureClock, SenderClock
 from gateway.opus import PACKET_SAMPLES
+from gateway.payload import READERS, PacketReader
 from gateway.settings import GatewaySettings
 from gateway.video import JpegEncoder, Sampler, VideoReceiver
 from services.runtime.bus import now_us
@@ -34,8 +37,12 @@ from services.runtime.media import MICROSECONDS, SAMPLE_RATE
 log = structlog.get_logger(__name__)
 
 VIDEO_RATE, AUDIO_RATE = 90_000, 48_000
-PACKET_US = PACKET_SAMPLES * MICROSECONDS // SAMPLE_RATE
 """RTP clock rates of VP8 and H.264 (RFC 7741, RFC 6184) and of Opus (RFC 7587)."""
+
+PACKET_US = PACKET_SAMPLES * MICROSECONDS // SAMPLE_RATE
+
+MAX_CANDIDATES = 64
+"""Of one connection. A browser has a dozen; each costs connectivity checks to its address."""
 
 DATA_CHANNEL_LIMIT = 1_000
 """Bytes: aiortc's SCTP chunks of 1,200 stall on paths with an MTU of 1,280."""
@@ -50,32 +57,42 @@ class Assembler(Protocol):
     def add(self, packet: RtpPacket) -> tuple[bool, None]: ...
 
 
+class Discarded:
+    """For media that is not analysed: a second camera."""
+
+    def add(self, packet: RtpPacket) -> tuple[bool, None]:
+        return False, None
+
+
 @dataclass(frozen=True)
 class MediaSink:
     """Where a connection's media and its counts go; lives as long as the session."""
 
-    publish_video: Callable[[VideoFrame], None]
-    publish_audio: Callable[[AudioChunk], None]
+    publish: Callable[[VideoFrame | AudioChunk], None]
     video: Ledger
     audio: Ledger
+    waited: Callable[[int], None]
+    """For how many microseconds a frame waited for the decoder; called on its thread."""
 
 
 class Peer:
     """A connection from its offer to its end.
 
-    on_state: called with aiortc's connection state; on_media with 'audio' and 'video'
-    when the first packet of each has come.
+    consented: kinds of media that the candidate agreed to. on_state: gets aiortc's
+    connection state.
     """
 
     def __init__(
         self,
         session_id: str,
+        consented: frozenset[str],
         settings: GatewaySettings,
         executor: ThreadPoolExecutor,
         sink: MediaSink,
         on_state: Callable[[str], None],
     ) -> None:
         self._session_id = session_id
+        self._consented = consented
         self._settings = settings
         self._executor = executor
         self._sink = sink
@@ -85,7 +102,9 @@ class Peer:
         self._audio: AudioReceiver | None = None
         self._chunker: Chunker | None = None
         self.kinds: frozenset[str] = frozenset()
-        self.last_packet_us = 0
+        """Of media that the other side sends: audio, video."""
+        self.since_us = now_us()
+        self._candidates = 0
         servers = [
             RTCIceServer(url, settings.ice_username, settings.ice_credential)
             for url in settings.ice_servers
@@ -102,16 +121,19 @@ class Peer:
 
     async def answer(self, offer: str) -> str:
         """The SDP answer. Raises ApiError for an offer that can't be answered."""
-        sdp.check_offer(offer)
+        self._candidates = sdp.check_offer(offer, self._consented, MAX_CANDIDATES)
         description = RTCSessionDescription(offer, "offer")
         try:
             await self._connection.setRemoteDescription(description)
             self._take_receivers()
             answer = await self._connection.createAnswer()
             await self._connection.setLocalDescription(answer)
-        except Exception as error:  # aiortc raises many kinds on what its parser let pass
+        except BaseException as error:  # aiortc raises many kinds on what its parser let pass
             await self.close()
-            raise sdp.unanswerable() from error
+            if isinstance(error, Exception):
+                log.info("offer not answered", session=self._session_id, error=type(error).__name__)
+                raise sdp.unanswerable() from error
+            raise
         return sdp.amend_answer(self._connection.localDescription.sdp)
 
     @property
@@ -124,14 +146,17 @@ class Peer:
 
     async def trickle(self, fragment: str) -> None:
         """Add the candidates of a trickle-ice-sdpfrag. Raises ApiError."""
-        candidates, ufrag = sdp.trickled(fragment)
-        if ufrag and ufrag != self.ice_ufrag:
+        trickled = sdp.trickled(fragment)
+        if trickled.ufrag and trickled.ufrag != self.ice_ufrag:
             raise sdp.no_ice_restart()
-        for candidate in candidates:
-            if candidate.sdpMid is None:
-                candidate.sdpMLineIndex = 0
-            with contextlib.suppress(ValueError):  # for a section that the answer rejected
+        self._candidates += len(trickled.candidates)
+        if self._candidates > MAX_CANDIDATES:
+            raise sdp.too_many_candidates(MAX_CANDIDATES)
+        for candidate in trickled.candidates:
+            with contextlib.suppress(ValueError):  # after the last one, or no IP address
                 await self._connection.addIceCandidate(candidate)
+        if trickled.last:
+            await self._connection.addIceCandidate(None)
 
     def send(self, message: str) -> bool:
         """On the data channel; False when it isn't open, is stalled, or the message too long."""
@@ -153,11 +178,13 @@ class Peer:
             self._chunker.sequence = other._chunker.sequence
 
     async def close(self) -> None:
-        await self._connection.close()
-        if self._video:
-            await self._video.close()
-        if self._audio:
-            self._audio.close()
+        try:
+            await self._connection.close()
+        finally:
+            if self._audio:
+                self._audio.close()
+            if self._video:
+                await self._video.close()
 
     # --- media
 
@@ -166,24 +193,32 @@ class Peer:
         kinds = set()
         for transceiver in self._connection.getTransceivers():
             kind = transceiver.kind
-            if kind in kinds or transceiver.receiver is None:
-                continue  # a second camera is not analysed
-            kinds.add(kind)
             rate, span_us = (VIDEO_RATE, 0) if kind == "video" else (AUDIO_RATE, PACKET_US)
             clock = CaptureClock(rate, self._clock, span_us)
-            codecs = {codec.payloadType: codec.name.lower() for codec in transceiver._codecs}
-            assembler = (
-                self._video_path(clock, codecs) if kind == "video" else self._audio_path(clock)
-            )
+            # The answer offers aiortc's other codecs no more, so that nobody sends them.
+            transceiver._codecs = [
+                codec
+                for codec in transceiver._codecs
+                if codec.name.lower() in sdp.SUPPORTED[kind] or is_rtx(codec)
+            ]
+            assembler: Assembler = Discarded()
+            sends = transceiver._offerDirection in ("recvonly", "sendrecv")  # seen from here
+            if sends and kind not in kinds:
+                kinds.add(kind)
+                codecs = {
+                    codec.payloadType: codec.name.lower()
+                    for codec in transceiver._codecs
+                    if codec.payloadType is not None and not is_rtx(codec)
+                }
+                path = self._video_path if kind == "video" else self._audio_path
+                assembler = path(clock, codecs)
             self._hook(transceiver.receiver, assembler, clock)
         self.kinds = frozenset(kinds)
 
-    def _video_path(self, clock: CaptureClock, codecs: dict[int | None, str]) -> Assembler:
+    def _video_path(self, clock: CaptureClock, codecs: dict[int, str]) -> Assembler:
         settings = self._settings
         readers: dict[int, PacketReader] = {
-            payload: READERS[name]
-            for payload, name in codecs.items()
-            if payload is not None and name in READERS
+            payload: READERS[name] for payload, name in codecs.items()
         }
         self._video = VideoReceiver(
             self._session_id,
@@ -192,15 +227,16 @@ class Peer:
             clock,
             Sampler(settings.analysis_fps, settings.analysis_fps_floor),
             JpegEncoder(settings.analysis_pixels, settings.jpeg_quality),
-            self._sink.publish_video,
+            self._sink.publish,
             lambda: assembler.need_key(),
+            self._sink.waited,
         )
         assembler = VideoAssembler(readers, self._video.take)
         return assembler
 
-    def _audio_path(self, clock: CaptureClock) -> Assembler:
-        self._chunker = Chunker(self._session_id, self._sink.publish_audio)
-        self._audio = AudioReceiver(self._sink.audio, clock, self._chunker)
+    def _audio_path(self, clock: CaptureClock, codecs: dict[int, str]) -> Assembler:
+        self._chunker = Chunker(self._session_id, self._sink.publish)
+        self._audio = AudioReceiver(frozenset(codecs), self._sink.audio, clock, self._chunker)
         return self._audio
 
     def _hook(self, receiver: RTCRtpReceiver, assembler: Assembler, clock: CaptureClock) -> None:
@@ -209,7 +245,13 @@ class Peer:
         that neither its decoder thread nor its unbounded queues get anything to do."""
         setattr(receiver, "_RTCRtpReceiver__jitter_buffer", assembler)  # noqa: B010 - mangled
         handle_rtcp = receiver._handle_rtcp_packet
-        handle_rtp = receiver._handle_rtp_packet
+        receive = receiver.receive
+
+        async def start(parameters: RTCRtpReceiveParameters) -> None:
+            await receive(parameters)
+            # The thread ends now; aiortc would join it, on the loop, when the track ends.
+            setattr(receiver, "_RTCRtpReceiver__decoder_thread", None)  # noqa: B010
+            getattr(receiver, "_RTCRtpReceiver__decoder_queue").put(None)  # noqa: B009
 
         async def on_rtcp(packet: AnyRtcpPacket) -> None:
             if isinstance(packet, RtcpSrPacket):
@@ -217,9 +259,5 @@ class Peer:
                 clock.report(info.rtp_timestamp, info.ntp_timestamp, now_us())
             await handle_rtcp(packet)
 
-        async def on_rtp(packet: RtpPacket, arrival_time_ms: int) -> None:
-            self.last_packet_us = now_us()
-            await handle_rtp(packet, arrival_time_ms)
-
+        receiver.receive = start  # type: ignore[method-assign]
         receiver._handle_rtcp_packet = on_rtcp  # type: ignore[method-assign]
-        receiver._handle_rtp_packet = on_rtp  # type: ignore[method-assign]

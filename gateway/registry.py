@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable
 from http import HTTPStatus
@@ -26,6 +28,9 @@ from services.runtime.media import MICROSECONDS
 
 TOKEN_BYTES = 32
 SESSION_ID_BYTES = 12
+SESSION_ID = re.compile(r"[0-9a-f]{24}")
+"""As `secrets.token_hex` makes them; nothing else may become part of a NATS subject."""
+
 CANDIDATE_ID_LENGTH = 24
 """Hex digits of the token's hash: 96 bits, no two candidates share one by chance."""
 
@@ -153,17 +158,24 @@ class Registry:
         event.header.CopyFrom(Header(session_id=session_id, capture_time_us=now_us()))
         await self._bus.publish_event(event, message_id)
 
-    async def sessions_of(self, candidate_id: str) -> list[str]:
-        """Ids of the candidate's sessions that the bucket still holds."""
+    async def all(self) -> list[SessionInfo]:
+        """Every session that the bucket still holds."""
         try:
             keys = await self._bus.sessions.keys()
         except NoKeysError:
             return []
-        infos = [await self.find(key) for key in keys]
-        return [info.session_id for info in infos if info.candidate_id == candidate_id]
+        infos = []
+        for key in keys:
+            with contextlib.suppress(ApiError):  # erased meanwhile
+                infos.append(await self.find(key))
+        return infos
+
+    async def sessions_of(self, candidate_id: str) -> list[str]:
+        """Ids of the candidate's sessions that the bucket still holds."""
+        return [info.session_id for info in await self.all() if info.candidate_id == candidate_id]
 
     async def _entry(self, session_id: str) -> tuple[SessionInfo, int]:
-        if not session_id.isalnum():
+        if not SESSION_ID.fullmatch(session_id):
             raise unknown_session()
         try:
             entry = await self._bus.sessions.get(session_id)

@@ -14,12 +14,10 @@ from greenroom.v1.session_pb2 import (
     SessionInfo,
 )
 from greenroom.v1.session_pb2_grpc import SessionServiceServicer
-from nats.js.errors import NoKeysError
 
 from gateway.errors import ApiError
 from gateway.registry import Registry
 from gateway.sessions import Sessions
-from services.runtime.bus import Bus
 
 if TYPE_CHECKING:
     # Generic in the stubs alone.
@@ -37,8 +35,7 @@ def _public(info: SessionInfo) -> SessionInfo:
 class SessionRpc(SessionServiceServicer):
     """Lists, shows and ends sessions, whichever gateway they are at."""
 
-    def __init__(self, bus: Bus, registry: Registry, sessions: Sessions) -> None:
-        self._bus = bus
+    def __init__(self, registry: Registry, sessions: Sessions) -> None:
         self._registry = registry
         self._sessions = sessions
 
@@ -47,12 +44,8 @@ class SessionRpc(SessionServiceServicer):
         request: ListSessionsRequest,
         context: Call,
     ) -> ListSessionsResponse:
-        try:
-            keys = await self._bus.sessions.keys()
-        except NoKeysError:
-            keys = []
-        infos = [_public(await self._registry.find(key)) for key in keys]
-        return ListSessionsResponse(sessions=infos)
+        infos = await self._registry.all()
+        return ListSessionsResponse(sessions=[_public(info) for info in infos])
 
     async def GetSession(  # noqa: N802
         self,

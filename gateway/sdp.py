@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from aiortc import RTCIceCandidate
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.sdp import SessionDescription, candidate_from_sdp
 
-from gateway.assembly import READERS
 from gateway.errors import ApiError
+from gateway.payload import READERS
 
 START_BITRATE_KBPS = 2500
 """Chromium starts at 300 kbit/s and lowers the picture's size by it; this is VGA at 30 fps
@@ -17,8 +19,15 @@ in good quality. Told in Chromium's own fmtp parameter."""
 SUPPORTED = {"video": frozenset(READERS), "audio": frozenset({"opus"})}
 
 
-def check_offer(text: str) -> None:
-    """Raises ApiError when this is no offer that can be answered."""
+SENDS = ("sendonly", "sendrecv")
+
+
+def check_offer(text: str, consented: frozenset[str], max_candidates: int) -> int:
+    """The number of candidates in it.
+
+    consented: kinds of media that may be sent. Raises ApiError when this is no offer that
+    can be answered.
+    """
     try:
         description = SessionDescription.parse(text)
     except Exception as error:  # aiortc's parser raises whatever its input leads it to
@@ -34,21 +43,37 @@ def check_offer(text: str) -> None:
             "The offer has neither audio nor video.",
             "Add a camera or a microphone track before you make the offer.",
         )
+    sent = [section.kind for section in media if section.direction in SENDS]
+    if not sent:
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            "The offer sends nothing.",
+            "Offer audio or video as sendonly: WHIP is for sending.",
+        )
     for section in media:
-        offered = {codec.name.lower() for codec in section.rtp.codecs}
-        if not offered & SUPPORTED[section.kind]:
-            names = ", ".join(sorted(SUPPORTED[section.kind]))
+        if section.direction in SENDS and not any(map(_supported, section.rtp.codecs)):
             raise ApiError(
                 HTTPStatus.NOT_ACCEPTABLE,
                 f"None of the offered {section.kind} codecs is supported.",
-                f"Offer one of: {names}.",
+                "Offer Opus for audio, and VP8 or H264 with packetization-mode=1 for video.",
             )
-        if section.direction not in ("sendonly", "sendrecv"):
-            raise ApiError(
-                HTTPStatus.BAD_REQUEST,
-                f"The {section.kind} section sends nothing ({section.direction}).",
-                "Offer it as sendonly: WHIP is for sending.",
-            )
+    if refused := sorted(set(sent) - consented):
+        raise ApiError(
+            HTTPStatus.FORBIDDEN,
+            f"The candidate has not consented to {' and '.join(refused)}.",
+            "Leave it out of the offer, or start a session with that consent.",
+        )
+    candidates = sum(len(section.ice_candidates) for section in description.media)
+    if candidates > max_candidates:
+        raise too_many_candidates(max_candidates)
+    return candidates
+
+
+def _supported(codec: RTCRtpCodecParameters) -> bool:
+    kind, _, name = codec.mimeType.lower().partition("/")
+    # aiortc knows H.264's mode 1 alone; 0 is the default (RFC 6184, 8.1).
+    mode = str(codec.parameters.get("packetization-mode", 0))
+    return name in SUPPORTED[kind] and (name != "h264" or mode == "1")
 
 
 def unanswerable() -> ApiError:
@@ -67,56 +92,79 @@ def no_ice_restart() -> ApiError:
     )
 
 
+def too_many_candidates(limit: int) -> ApiError:
+    return ApiError(
+        HTTPStatus.BAD_REQUEST,
+        f"A connection may have {limit} ICE candidates.",
+        "Leave out addresses at which you can't be reached.",
+    )
+
+
 def amend_answer(text: str) -> str:
     """The answer with a start bitrate for each VP8 and H.264 payload type."""
     lines = text.splitlines()
-    kept: list[str] = []
     video = {
-        line.removeprefix("a=rtpmap:").partition(" ")[0]
+        payload_of(line)
         for line in lines
         if line.startswith("a=rtpmap:") and line.partition(" ")[2].split("/")[0].lower() in READERS
     }
-    amended: set[str] = set()
+    described = {payload_of(line) for line in lines if line.startswith("a=fmtp:")}
+    start = f"x-google-start-bitrate={START_BITRATE_KBPS}"
+    amended: list[str] = []
     for line in lines:
-        if line.startswith("a=fmtp:"):
-            payload = line.removeprefix("a=fmtp:").partition(" ")[0]
-            if payload in video:
-                line += f";x-google-start-bitrate={START_BITRATE_KBPS}"
-                amended.add(payload)
-        kept.append(line)
-    result: list[str] = []
-    for line in kept:
-        result.append(line)
-        if line.startswith("a=rtpmap:"):
-            payload = line.removeprefix("a=rtpmap:").partition(" ")[0]
-            if payload in video - amended:
-                result.append(f"a=fmtp:{payload} x-google-start-bitrate={START_BITRATE_KBPS}")
-    return "\r\n".join(result) + "\r\n"
+        if line.startswith("a=fmtp:") and payload_of(line) in video:
+            line += f";{start}"
+        amended.append(line)
+        if line.startswith("a=rtpmap:") and payload_of(line) in video - described:
+            amended.append(f"a=fmtp:{payload_of(line)} {start}")
+    return "\r\n".join(amended) + "\r\n"
 
 
-def trickled(fragment: str) -> tuple[list[RTCIceCandidate], str | None]:
-    """Candidates of a trickle-ice-sdpfrag (RFC 8840), and its ice-ufrag if it names one.
+def payload_of(line: str) -> str:
+    """The payload type of an a=rtpmap or a=fmtp line."""
+    return line.partition(":")[2].partition(" ")[0]
 
-    Raises ApiError when it can't be read.
-    """
+
+@dataclass(frozen=True)
+class Trickled:
+    """A trickle-ice-sdpfrag (RFC 8840)."""
+
+    candidates: list[RTCIceCandidate]
+    ufrag: str | None
+    """Of the ICE session, where the fragment names it."""
+    last: bool
+    """No further candidate will come."""
+
+
+def trickled(fragment: str) -> Trickled:
+    """Raises ApiError when it can't be read."""
     candidates: list[RTCIceCandidate] = []
     mid: str | None = None
     ufrag: str | None = None
+    last = False
     for line in fragment.splitlines():
         name, _, value = line.strip().partition(":")
         if name == "a=mid":
             mid = value
         elif name == "a=ice-ufrag":
             ufrag = value
+        elif name == "a=end-of-candidates":
+            last = True
         elif name == "a=candidate":
-            try:
-                candidate = candidate_from_sdp(value)
-            except (ValueError, IndexError, AssertionError) as error:
-                raise ApiError(
-                    HTTPStatus.BAD_REQUEST,
-                    "A candidate line can't be read.",
-                    "Send lines as RTCIceCandidate.candidate gives them.",
-                ) from error
-            candidate.sdpMid = mid
-            candidates.append(candidate)
-    return candidates, ufrag
+            candidates.append(_candidate(value, mid))
+    return Trickled(candidates, ufrag, last)
+
+
+def _candidate(value: str, mid: str | None) -> RTCIceCandidate:
+    try:
+        candidate = candidate_from_sdp(value)
+    except (ValueError, IndexError, AssertionError) as error:
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            "A candidate line can't be read.",
+            "Send lines as RTCIceCandidate.candidate gives them.",
+        ) from error
+    candidate.sdpMid = mid
+    if mid is None:
+        candidate.sdpMLineIndex = 0
+    return candidate

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
 import structlog
 from greenroom.v1.session_pb2 import SessionInfo
-from nats.js.errors import NoKeysError
+from nats.js.kv import KV_DEL, KV_PURGE
 from prometheus_client import Gauge
 
 from gateway.errors import ApiError
-from gateway.live import LiveSession
+from gateway.live import LiveSession, session_ended
+from gateway.load import Load
 from gateway.registry import Registry
 from gateway.settings import GatewaySettings
 from services.runtime.bus import Bus, now_us
@@ -23,9 +26,15 @@ log = structlog.get_logger(__name__)
 
 SWEEP_S = 1.0
 ADOPT_S = 10.0
-"""How often the bucket is searched for sessions that no gateway looks after."""
+"""How often sessions are looked for that no gateway looks after."""
 
 RETRY_AFTER_S = 30
+
+WAITING_PLACES = 4
+"""Sessions that may wait for their connection, for each that may be connected."""
+
+CLOSE_PATIENCE_S = 5.0
+"""For all sessions together when the gateway stops."""
 
 CONNECTED = Gauge("greenroom_gateway_sessions", "Sessions at this gateway", ["state"])
 
@@ -33,73 +42,136 @@ CONNECTED = Gauge("greenroom_gateway_sessions", "Sessions at this gateway", ["st
 class Sessions:
     """Opens sessions on demand; `watch` ends them when their time is over."""
 
-    def __init__(self, bus: Bus, registry: Registry, settings: GatewaySettings) -> None:
+    def __init__(self, bus: Bus, registry: Registry, settings: GatewaySettings, load: Load) -> None:
         self._bus = bus
         self._registry = registry
         self._settings = settings
+        self._load = load
         self._live: dict[str, LiveSession] = {}
+        self._joining: set[str] = set()
+        """Sessions whose offer is being answered: they have a place already."""
+        self._going: dict[str, SessionInfo] = {}
+        """All sessions that have not ended, at any gateway, by the bucket."""
+        self._gone: set[str] = set()
+        """Live here, but ended or erased by another gateway."""
         self._opening = asyncio.Lock()
         # Decoding releases the GIL: a thread for each core is all that helps.
         self._executor = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
-        self._adopted_us = 0
+        self._adopted_us = now_us()
 
     def get(self, session_id: str) -> LiveSession | None:
         return self._live.get(session_id)
 
     async def open(self, info: SessionInfo) -> LiveSession:
-        """The live session of `info`, new at this gateway if it has to be."""
+        """The live session of `info`, new at this gateway if it has to be.
+
+        Raises ApiError 410 when it has ended meanwhile.
+        """
         async with self._opening:
             live = self._live.get(info.session_id)
             if live is None:
-                live = LiveSession(info, self._bus, self._registry, self._settings, self._executor)
+                live = LiveSession(
+                    info, self._bus, self._registry, self._settings, self._executor, self._load
+                )
                 await live.open()
                 self._live[info.session_id] = live
+                if await self._has_ended(info.session_id):
+                    await self._let_go(info.session_id, "ended")
+                    raise session_ended()
             return live
 
-    def admit(self, session_id: str) -> None:
-        """Raises ApiError 503 when this gateway is full; a known connection may come back."""
+    async def _has_ended(self, session_id: str) -> bool:
+        try:
+            return (await self._registry.find(session_id)).ended
+        except ApiError:  # erased, which the watch tells; or a replica that does not know it yet
+            return False
+
+    async def connect(self, info: SessionInfo, offer: str) -> tuple[str, str]:
+        """(connection's id, SDP answer) of a WHIP offer. Raises ApiError."""
+        with self._place(info.session_id):
+            live = await self.open(info)
+            return await live.connect(offer)
+
+    def admit_another(self) -> None:
+        """Raises ApiError 503 when this gateway can't take a further session."""
+        if len(self._live) >= self._settings.max_sessions * (1 + WAITING_PLACES):
+            raise full("All places are taken at the moment.")
+        self._admit("")
+
+    @contextlib.contextmanager
+    def _place(self, session_id: str) -> Iterator[None]:
         live = self._live.get(session_id)
-        if live and live.ever_connected:
-            return
-        busy = sum(1 for other in self._live.values() if other.peer is not None)
-        if busy >= self._settings.max_sessions:
-            raise ApiError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "All places are taken at the moment.",
-                f"Try again in {RETRY_AFTER_S} seconds.",
-                {"Retry-After": str(RETRY_AFTER_S)},
-            )
+        if not (live and live.ever_connected):  # who was connected may come back
+            self._admit(session_id)
+        self._joining.add(session_id)
+        try:
+            yield
+        finally:
+            self._joining.discard(session_id)
+
+    def _admit(self, session_id: str) -> None:
+        connected = {live.id for live in self._live.values() if live.peer is not None}
+        if len((connected | self._joining) - {session_id}) >= self._settings.max_sessions:
+            raise full("All places are taken at the moment.")
+        if self._load.busy:
+            raise full("This machine is short of time for another session.")
 
     async def end(self, session_id: str, reason: str) -> None:
         """End a session for good; its report is written from what is there."""
-        live = self._live.pop(session_id, None)
-        if live:
-            await live.close(reason)
+        await self._let_go(session_id, reason)
         await self._registry.end(session_id, reason)
+        await self._let_go(session_id, reason)  # opened again by a request meanwhile
         log.info("session ended", session=session_id, reason=reason)
 
     async def forget(self, session_id: str) -> None:
         """Let go of a session that was erased."""
+        await self._let_go(session_id, "erased")
+
+    async def _let_go(self, session_id: str, reason: str) -> None:
         if live := self._live.pop(session_id, None):
-            await live.close("erased")
+            await live.close(reason)
 
     async def watch(self) -> None:
         """Until cancelled: end the sessions whose candidate is gone or whose time is over."""
         while True:
-            await asyncio.sleep(SWEEP_S)
             try:
-                await self._sweep()
-            except Exception:  # the bus may be away for a moment; the next round tries again
-                log.exception("sweep failed")
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._follow_bucket())
+                    group.create_task(self._sweep_on())
+            except* Exception:  # the bus may be away for a moment: then it starts anew
+                log.exception("watch failed")
+            await asyncio.sleep(SWEEP_S)
+
+    async def _follow_bucket(self) -> None:
+        async for entry in self._bus.watch(self._bus.sessions, ">"):
+            if entry is None:
+                continue
+            gone = entry.operation in (KV_DEL, KV_PURGE)
+            info = SessionInfo() if gone else SessionInfo.FromString(entry.value or b"")
+            if gone or info.ended:
+                self._going.pop(entry.key, None)
+                if entry.key in self._live:
+                    self._gone.add(entry.key)
+            else:
+                self._going[entry.key] = info
+
+    async def _sweep_on(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            await self._sweep()
 
     async def _sweep(self) -> None:
         now = now_us()
+        while self._gone:
+            await self._let_go(self._gone.pop(), "ended")
         if now - self._adopted_us > ADOPT_S * MICROSECONDS:
             self._adopted_us = now
             await self._adopt_orphans()
         for live in list(self._live.values()):
+            if live.unreachable:
+                await live.disconnect("unreachable")
             if reason := self._over(live, now):
-                await self.end(live.id, reason)
+                await self._end_or_leave(live.id, reason)
         connected = sum(1 for live in self._live.values() if live.connected)
         CONNECTED.labels("connected").set(connected)
         CONNECTED.labels("waiting").set(len(self._live) - connected)
@@ -107,30 +179,45 @@ class Sessions:
     def _over(self, live: LiveSession, now: int) -> str:
         if live.info.expires_us < now:
             return "expired"
-        if live.peer is not None:
+        if live.peer is not None or live.id in self._joining:
             return ""
         grace = self._settings.grace_seconds
         patience_s = grace if live.ever_connected else self._settings.unused_minutes * 60
         return "connection lost" if now - live.last_seen_us > patience_s * MICROSECONDS else ""
 
+    async def _end_or_leave(self, session_id: str, reason: str) -> None:
+        """A session that is connected to another gateway is that one's to end."""
+        if reason == "connection lost" and await self._bus.has_media(session_id):
+            await self._let_go(session_id, "at another gateway")
+        else:
+            await self.end(session_id, reason)
+
     async def _adopt_orphans(self) -> None:
-        """Sessions of a gateway that died: unless their media flows through another one,
-        their grace time begins here."""
-        try:
-            keys = await self._bus.sessions.keys()
-        except NoKeysError:
-            return
-        for session_id in keys:
-            if session_id in self._live:
+        """Sessions of a gateway that died: their grace time begins here."""
+        for session_id in [*self._going]:
+            info = self._going.get(session_id)
+            if info is None or session_id in self._live:
                 continue
-            info = await self._registry.find(session_id)
-            if not info.ended and not await self._bus.has_media(session_id):
-                live = await self.open(info)
-                live.ever_connected = True
+            if await self._bus.ask(f"gateway.{session_id}") is None:
+                with contextlib.suppress(ApiError):  # ended meanwhile
+                    live = await self.open(info)
+                    live.ever_connected = True
 
     async def close(self) -> None:
         """The gateway stops: its sessions wait for another one."""
-        for live in list(self._live.values()):
-            await live.close("gateway stopped")
+        closing = [
+            asyncio.create_task(live.close("gateway stopped")) for live in self._live.values()
+        ]
         self._live.clear()
-        await asyncio.to_thread(self._executor.shutdown)
+        if closing:
+            await asyncio.wait(closing, timeout=CLOSE_PATIENCE_S)
+        await asyncio.to_thread(self._executor.shutdown, cancel_futures=True)
+
+
+def full(why: str) -> ApiError:
+    return ApiError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        why,
+        f"Try again in {RETRY_AFTER_S} seconds.",
+        {"Retry-After": str(RETRY_AFTER_S)},
+    )

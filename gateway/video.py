@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import cast
 
 import av
@@ -38,6 +39,9 @@ BUSY_US = 60_000
 RATE_DOWN = 0.7
 RATE_UP_PER_S = 1.0
 """Multiplicative decrease, additive increase: recovers slowly, gives way at once."""
+
+MAX_PIXELS = 4096 * 2304
+"""FFmpeg refuses a larger picture: ten bytes may claim one of 16383 x 16383."""
 
 EARLY = 0.25
 """Of the sampling interval: a frame this much early is taken, so that 15 of 30 fps are
@@ -102,15 +106,19 @@ class JpegEncoder:
         return jpeg, width, height
 
 
-def _even(side: float) -> int:
-    """4:2:0 needs even sides."""
-    return max(2, round(side / 2) * 2)
-
-
 def _plane(plane: av.video.plane.VideoPlane, width: int, height: int) -> npt.NDArray[np.uint8]:
     """[height, width], without the padding at the end of its lines."""
     lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     return np.ascontiguousarray(lines[:height, :width])
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An encoded frame on its way to the decoder."""
+
+    frame: EncodedFrame
+    capture_us: int
+    since_us: int
 
 
 class VideoReceiver:
@@ -130,8 +138,12 @@ class VideoReceiver:
         encoder: JpegEncoder,
         publish: Callable[[VideoFrame], None],
         lost_state: Callable[[], None],
+        waited: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """publish: on the event loop. lost_state: the decoder needs a key frame."""
+        """publish: on the event loop, and takes over the accounting of the frame.
+        lost_state: the decoder needs a key frame. waited: for how many microseconds a
+        frame waited for the decoder, on its thread.
+        """
         self._session_id = session_id
         self._executor = executor
         self._ledger = ledger
@@ -140,9 +152,10 @@ class VideoReceiver:
         self._encoder = encoder
         self._publish = publish
         self._lost_state = lost_state
+        self._waited = waited
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._waiting: deque[tuple[EncodedFrame, int]] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._scheduled: Future[None] | None = None
         self._decoder: av.VideoCodecContext | None = None
         self._codec = ""
@@ -161,24 +174,25 @@ class VideoReceiver:
                 self._ledger.drop("connection_closed")
                 return
             if len(self._waiting) >= MAX_WAITING:
-                self._overrun()
-            self._waiting.append((frame, capture_us))
+                self._clear("decoder_overrun")
+                self._lost_state()
+                if not frame.key:  # it refers to what was just dropped
+                    self._ledger.drop("decoder_overrun")
+                    return
+            self._waiting.append(Waiting(frame, capture_us, now_us()))
             if self._scheduled is None:
                 self._scheduled = self._executor.submit(self._work)
 
-    def _overrun(self) -> None:
-        """Too far behind to catch up: start again from a key frame."""
+    def _clear(self, reason: str) -> None:
         for _ in self._waiting:
-            self._ledger.drop("decoder_overrun")
+            self._ledger.drop(reason)
         self._waiting.clear()
-        self._lost_state()
 
     async def close(self) -> None:
+        """When it returns every frame is accounted for, or with `publish`."""
         with self._lock:
             self._closed = True
-            for _ in self._waiting:
-                self._ledger.drop("connection_closed")
-            self._waiting.clear()
+            self._clear("connection_closed")
             scheduled = self._scheduled
         if scheduled:
             await asyncio.wait([asyncio.wrap_future(scheduled)])
@@ -186,12 +200,16 @@ class VideoReceiver:
     # --- on a decoder thread
 
     def _work(self) -> None:
-        with self._lock:
-            waiting = list(self._waiting)
-            self._waiting.clear()
-        for frame, capture_us in waiting:
-            self._sampler.report_wait(now_us() - frame.arrival_us, frame.arrival_us)
-            self._handle(frame, capture_us)
+        # Only what waits now: then it is another session's turn.
+        for _ in range(len(self._waiting)):
+            with self._lock:
+                if not self._waiting:
+                    break
+                waiting = self._waiting.popleft()
+            waited_us = now_us() - waiting.since_us
+            self._waited(waited_us)
+            self._sampler.report_wait(waited_us, waiting.since_us)
+            self._handle(waiting.frame, waiting.capture_us)
         with self._lock:
             again = bool(self._waiting)
             self._scheduled = self._executor.submit(self._work) if again else None
@@ -199,7 +217,7 @@ class VideoReceiver:
     def _handle(self, frame: EncodedFrame, capture_us: int) -> None:
         try:
             pictures = self._decode(frame)
-        except av.FFmpegError:
+        except (av.FFmpegError, MemoryError):
             self._ledger.drop("undecodable")
             self._loop.call_soon_threadsafe(self._lost_state)
             return
@@ -215,13 +233,16 @@ class VideoReceiver:
     def _decode(self, frame: EncodedFrame) -> list[av.VideoFrame]:
         if self._decoder is None or frame.codec != self._codec:
             self._codec = frame.codec
-            self._decoder = cast(av.VideoCodecContext, av.CodecContext.create(frame.codec, "r"))
-            self._decoder.thread_count = 1
-            self._decoder.flags |= av.codec.context.Flags.low_delay
+            self._decoder = new_decoder(frame.codec)
         return self._decoder.decode(av.Packet(frame.data))
 
     def _emit(self, picture: av.VideoFrame, capture_us: int) -> None:
-        jpeg, width, height = self._encoder.encode(picture)
+        try:
+            jpeg, width, height = self._encoder.encode(picture)
+        except Exception:  # whatever a picture's format led to costs this picture alone
+            log.exception("picture not encoded", format=picture.format.name)
+            self._ledger.drop("error")
+            return
         message = VideoFrame(
             header=Header(
                 session_id=self._session_id, sequence=self.sequence, capture_time_us=capture_us
@@ -234,3 +255,12 @@ class VideoReceiver:
         )
         self.sequence += 1
         self._loop.call_soon_threadsafe(self._publish, message)
+
+
+def new_decoder(codec: str) -> av.VideoCodecContext:
+    """FFmpeg's, on this thread alone, which gives each picture as soon as it can."""
+    decoder = cast(av.VideoCodecContext, av.CodecContext.create(codec, "r"))
+    decoder.thread_count = 1
+    decoder.flags |= av.codec.context.Flags.low_delay
+    decoder.options = {"max_pixels": str(MAX_PIXELS)}
+    return decoder

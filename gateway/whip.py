@@ -57,9 +57,7 @@ async def offer(request: Request, session_id: str, authorization: Authorization 
     context = context_of(request)
     info = await context.registry.authorize(session_id, authorization)
     _require_type(request, SDP)
-    context.sessions.admit(session_id)
-    live = await context.sessions.open(info)
-    connection, answer = await live.connect(await _text(request))
+    connection, answer = await context.sessions.connect(info, await _text(request))
     response = Response(answer, HTTPStatus.CREATED, media_type=SDP)
     response.headers["Location"] = f"/whip/{session_id}/{connection}"
     response.headers["ETag"] = etag(connection)
@@ -77,16 +75,23 @@ async def trickle(
     """ICE candidates as a trickle-ice-sdpfrag (RFC 8840)."""
     context = context_of(request)
     await context.registry.authorize(session_id, authorization)
-    live = _connection(context, session_id, connection)
     _require_type(request, FRAGMENT)
-    if if_match is not None and if_match not in ("*", etag(connection)):
+    fragment = await _text(request)
+    peer = _connection(context, session_id, connection).peer
+    assert peer is not None
+    if if_match is None:
+        raise ApiError(
+            HTTPStatus.PRECONDITION_REQUIRED,
+            "The ICE session is not named.",
+            "Send 'If-Match' with the ETag of the answer (RFC 9725, 4.3.1).",
+        )
+    if if_match not in ("*", etag(connection)):
         raise ApiError(
             HTTPStatus.PRECONDITION_FAILED,
             "The ETag is of another ICE session.",
             "Use the ETag of the answer, or post a fresh offer.",
         )
-    assert live.peer is not None
-    await live.peer.trickle(await _text(request))
+    await peer.trickle(fragment)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 

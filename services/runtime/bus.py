@@ -303,6 +303,24 @@ class Bus:
             with contextlib.suppress(nats.errors.BadSubscriptionError):
                 await subscription.unsubscribe()
 
+    async def answer(self, subject: str, reply: Callable[[], bytes]) -> Subscription:
+        """Be the one who answers on a subject."""
+
+        async def callback(raw: Msg) -> None:
+            if raw.reply:
+                await raw.respond(reply())
+
+        return await self._connection.subscribe(
+            subject, cb=callback, pending_msgs_limit=MEDIA_PENDING
+        )
+
+    async def ask(self, subject: str, patience_s: float = 0.5) -> bytes | None:
+        """The answer of whoever answers on the subject; None, at once, when nobody does."""
+        try:
+            return (await self._connection.request(subject, timeout=patience_s)).data
+        except (nats.errors.NoRespondersError, nats.errors.TimeoutError):
+            return None
+
     async def purge(self, session_id: str) -> None:
         """Remove all that the stream and the bucket hold of a session."""
         for subject in (f"events.{session_id}", f"signals.{session_id}.*", f"hints.{session_id}"):

@@ -76,10 +76,13 @@ async def connect(settings: RuntimeSettings, name: str) -> Bus:
             await asyncio.sleep(CONNECT_RETRY_S)
 
 
-async def watch_loop_lag() -> None:
-    """Measures how late the loop wakes up: a blocked loop shows in the metrics."""
+async def watch_loop_lag(tell: Callable[[float], None] | None = None) -> None:
+    """Measures how late the loop wakes up: a blocked loop shows in the metrics, and in `tell`."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + LAG_PROBE_S
         await asyncio.sleep(LAG_PROBE_S)
-        telemetry.LOOP_LAG.observe(max(0.0, loop.time() - due))
+        lag_s = max(0.0, loop.time() - due)
+        telemetry.LOOP_LAG.observe(lag_s)
+        if tell:
+            tell(lag_s)

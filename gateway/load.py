@@ -1,0 +1,56 @@
+"""How short of time this gateway is, as measured: the ground for refusing new sessions."""
+
+from __future__ import annotations
+
+import math
+import time
+
+MEMORY_S = 3.0
+"""Measurements fade with this time constant: one slow moment refuses nobody."""
+
+BUSY_LAG_S = 0.1
+"""The event loop wakes up this late on average: packets, and so frames, come late."""
+
+BUSY_WAIT_S = 0.1
+"""Frames wait this long for a decoder on average: samplers are at their floor by now, and
+the budget from capture to publish is spent."""
+
+
+class Fading:
+    """A mean of measurements that fades towards 0 when none come."""
+
+    def __init__(self) -> None:
+        self._mean = 0.0
+        self._at = 0.0
+
+    def add(self, value: float, now: float) -> None:
+        """now: seconds of a monotonic clock."""
+        kept = self._kept(now)
+        # Each measurement weighs as much as the time for which it stands.
+        self._mean, self._at = self._mean * kept + value * (1 - kept), now
+
+    def value(self, now: float) -> float:
+        return self._mean * self._kept(now)
+
+    def _kept(self, now: float) -> float:
+        return math.exp(min(0.0, self._at - now) / MEMORY_S)
+
+
+class Load:
+    """Event-loop lag and decoder wait of this process."""
+
+    def __init__(self) -> None:
+        self._lag = Fading()
+        self._wait = Fading()
+
+    def lagged(self, seconds: float) -> None:
+        self._lag.add(seconds, time.monotonic())
+
+    def waited(self, microseconds: int) -> None:
+        self._wait.add(microseconds / 1e6, time.monotonic())
+
+    @property
+    def busy(self) -> bool:
+        """A further session would come at the expense of those that are here."""
+        now = time.monotonic()
+        return self._lag.value(now) > BUSY_LAG_S or self._wait.value(now) > BUSY_WAIT_S

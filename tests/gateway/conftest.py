@@ -1,0 +1,104 @@
+"""A real gateway in the test's own loop: real HTTP, real NATS, no service behind it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from gateway.app import create_app
+from gateway.context import Context
+from gateway.settings import GatewaySettings
+from tests.conftest import free_port
+
+
+@dataclass
+class Gateway:
+    """A gateway that runs, with a client for it."""
+
+    url: str
+    http: httpx.AsyncClient
+    app: FastAPI
+
+    @property
+    def context(self) -> Context:
+        context: Context = self.app.state.context
+        return context
+
+    async def create(self, **body: Any) -> "Session":
+        answer = await self.http.post("/api/sessions", json={"question_count": 1} | body)
+        assert answer.status_code == 201, answer.text
+        return Session(self, answer.json())
+
+
+@dataclass
+class Session:
+    """A session made by POST /api/sessions."""
+
+    gateway: Gateway
+    created: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return str(self.created["session_id"])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.created['token']}"}
+
+    async def post(self, what: str, body: Any = None, **headers: str) -> httpx.Response:
+        return await self.gateway.http.post(
+            f"/api/sessions/{self.id}/{what}", json=body, headers=self.headers | headers
+        )
+
+    async def offer(self, sdp: str | bytes, **headers: str) -> httpx.Response:
+        return await self.gateway.http.post(
+            f"/whip/{self.id}",
+            content=sdp,
+            headers=self.headers | {"Content-Type": "application/sdp"} | headers,
+        )
+
+
+RunGateway = Callable[..., AbstractAsyncContextManager[Gateway]]
+
+
+@pytest.fixture
+def run_gateway(nats_url: str) -> RunGateway:
+    """``async with run_gateway(max_sessions=2) as gateway``."""
+
+    @contextlib.asynccontextmanager
+    async def run(**settings: Any) -> AsyncIterator[Gateway]:
+        port = free_port()
+        made = GatewaySettings.model_validate(
+            {"nats_url": nats_url, "http_port": port, "stream_max_bytes": 256 * 1024**2} | settings
+        )
+        app = await asyncio.to_thread(create_app, made)  # reads files
+        server = uvicorn.Server(
+            uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1)
+        )
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        serving = asyncio.create_task(server._serve())
+        try:
+            async with asyncio.timeout(10):
+                while not server.started:
+                    await asyncio.sleep(0.01)
+            url = f"http://127.0.0.1:{port}"
+            async with httpx.AsyncClient(base_url=url, timeout=10) as http:
+                yield Gateway(url, http, app)
+        finally:
+            server.should_exit = True
+            await serving
+
+    return run
+
+
+@pytest.fixture
+async def gateway(run_gateway: RunGateway) -> AsyncIterator[Gateway]:
+    async with run_gateway() as running:
+        yield running
