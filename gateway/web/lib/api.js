@@ -239,24 +239,27 @@ export class Api {
    * @param {string} id
    * @param {string} sdp
    * @param {AbortSignal} signal
-   * @returns {Promise<{answer: string, location: string}>}
+   * @returns {Promise<{answer: string, location: string, tag: string}>} tag: of the ICE session
    */
   async whip(id, sdp, signal) {
     const headers = this.#headers(this.#sessionToken(id));
     headers.set('Content-Type', 'application/sdp');
     const response = await checked(`/whip/${id}`, { method: 'POST', headers, body: sdp, signal });
     const location = response.headers.get('Location') ?? '';
-    return { answer: await response.text(), location };
+    const tag = response.headers.get('ETag') ?? '';
+    return { answer: await response.text(), location, tag };
   }
 
   /**
    * ICE candidates that came after the offer (RFC 8840).
    * @param {string} id
    * @param {string} location
+   * @param {string} tag
    * @param {string} fragment
    */
-  async whipTrickle(id, location, fragment) {
+  async whipTrickle(id, location, tag, fragment) {
     const headers = this.#headers(this.#sessionToken(id));
+    headers.set('If-Match', tag);
     headers.set('Content-Type', 'application/trickle-ice-sdpfrag');
     await checked(location, { method: 'PATCH', headers, body: fragment });
   }

@@ -27,6 +27,7 @@ export class WhipConnection {
     this.api = api;
     this.sessionId = sessionId;
     this.location = '';
+    this.tag = '';
     this.pc = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' });
     this.pc.addEventListener('connectionstatechange', () => onState(this.pc.connectionState));
     const channel = this.pc.createDataChannel('hints');
@@ -46,8 +47,9 @@ export class WhipConnection {
     this.pc.addEventListener('icecandidate', ({ candidate }) => {
       if (candidate) void this.#trickle(candidate);
     });
-    const { answer, location } = await this.api.whip(this.sessionId, sdp, signal);
+    const { answer, location, tag } = await this.api.whip(this.sessionId, sdp, signal);
     this.location = location;
+    this.tag = tag;
     await this.pc.setRemoteDescription({ type: 'answer', sdp: answer });
   }
 
@@ -101,7 +103,7 @@ export class WhipConnection {
     if (!this.location) return;
     const { usernameFragment, sdpMid, candidate: line } = candidate;
     const fragment = `a=ice-ufrag:${usernameFragment}\r\na=mid:${sdpMid}\r\na=${line}\r\n`;
-    await this.api.whipTrickle(this.sessionId, this.location, fragment).catch(() => {
+    await this.api.whipTrickle(this.sessionId, this.location, this.tag, fragment).catch(() => {
       // The candidates of the offer may do; if not, the connection fails and says so.
     });
   }
