@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import BrowserContext, Page, expect
 
 from loadtest.client import REQUEST_TIMEOUT_S, Client
 from loadtest.recording import Recording
@@ -81,13 +81,10 @@ async def open_report(page: Page, practice: Practice) -> None:
     await page.get_by_role("heading", name="Your practice", exact=True).wait_for()
 
 
-async def draw_plots(page: Page) -> None:
-    """They are drawn when they come near the screen."""
-    for plot in await page.locator(".plot:visible").all():
-        await plot.scroll_into_view_if_needed()
-    undrawn = page.locator(".plot:visible:not([data-drawn])")
-    await undrawn.first.wait_for(state="detached")
-    await page.evaluate("scrollTo(0, 0)")
+async def plots_drawn(page: Page) -> None:
+    """They are drawn one after the other when the page has nothing else to do."""
+    await expect(page.locator(".plot:visible").first).to_be_attached()
+    await expect(page.locator(".plot:visible:not([data-drawn])")).to_have_count(0)
 
 
 async def keep_recording(page: Page, practice: Practice, seconds: float) -> None:

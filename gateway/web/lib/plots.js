@@ -1,5 +1,5 @@
 /**
- * Plots, by Plotly out of the server's own package; loaded when the first plot is drawn.
+ * Plots, by Plotly out of the server's own package; loaded for the first plot.
  *
  * Colours stand in report.css, so that plots follow light, dark and print without being
  * drawn again. Under the page's Content-Security-Policy Plotly may not make style elements:
@@ -22,6 +22,9 @@ const GAP_MS = 2500;
 
 /** A shorter mark could not be seen. */
 const LEAST_MARK = 0.006;
+
+/** A busy page draws its plots all the same. */
+const IDLE_MS = 1000;
 
 /** Tick distances in seconds that people count in. */
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
@@ -70,44 +73,51 @@ function load() {
   return loading;
 }
 
+/** Plots are drawn one after the other. @type {Promise<void>} */
+let drawn = Promise.resolve();
+
 /**
- * Draws once `root` comes near the screen; returns what ends it.
+ * Draws when the page has nothing else to do, and not only when `root` is looked at: it may
+ * be printed. Returns what ends it.
  * @param {HTMLElement} root
  * @param {() => {traces: any[], layout: any, onPick?: (point: any) => void}} make
  * @returns {() => void}
  */
-function lazily(root, make) {
+function whenIdle(root, make) {
   let left = false;
   /** @type {any} */
   let plotly = null;
-  const observer = new IntersectionObserver(
-    async (entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      observer.disconnect();
-      try {
-        plotly = await load();
-        if (left) return;
-        const { traces, layout, onPick } = make();
-        await plotly.newPlot(root, traces, layout, { displayModeBar: false, responsive: true });
-        scalable(root);
-        if (onPick) {
-          const drawn = /** @type {any} */ (root);
-          drawn.on('plotly_click', (/** @type {any} */ event) => onPick(event.points[0]));
-        }
-        root.dataset.drawn = 'yes';
-      } catch (error) {
-        root.textContent = 'The plots could not be drawn. The numbers below say the same.';
-        console.error(error);
-      }
-    },
-    { rootMargin: '400px' },
-  );
-  observer.observe(root);
+  drawn = drawn.then(idle).then(async () => {
+    if (left) return;
+    try {
+      plotly = await load();
+      if (!left) await draw();
+    } catch (error) {
+      root.textContent = 'The plots could not be drawn. The numbers below say the same.';
+      console.error(error);
+    }
+  });
   return () => {
     left = true;
-    observer.disconnect();
     if (root.dataset.drawn) plotly.purge(root);
   };
+
+  async function draw() {
+    const { traces, layout, onPick } = make();
+    const plot = await plotly.newPlot(root, traces, layout, { displayModeBar: false, responsive: true });
+    scalable(root);
+    plot.on('plotly_afterplot', () => scalable(root)); // another width, another drawing
+    plot.on('plotly_click', (/** @type {any} */ event) => onPick?.(event.points[0]));
+    root.dataset.drawn = 'yes';
+  }
+}
+
+/** @returns {Promise<void>} */
+function idle() {
+  return new Promise((done) => {
+    if ('requestIdleCallback' in window) requestIdleCallback(() => done(), { timeout: IDLE_MS });
+    else setTimeout(done, 0);
+  });
 }
 
 /** Lets print styles shrink the drawing to the paper. @param {HTMLElement} root */
@@ -126,7 +136,7 @@ function scalable(root) {
 export function drawTimeline(root, timeline) {
   const height = timelineHeight(timeline);
   root.style.height = `${height}px`; // before it is drawn, so that nothing moves
-  return lazily(root, () => {
+  return whenIdle(root, () => {
     const { lines, rows, start, end } = timeline;
     const inner = height - FOOT;
     const layout = base(height);
@@ -174,7 +184,7 @@ function timelineHeight({ lines, rows }) {
 export function drawTrend(root, { practices, low, high, own, say }) {
   const height = 150;
   root.style.height = `${height}px`;
-  return lazily(root, () => {
+  return whenIdle(root, () => {
     const seen = practices.filter((practice) => practice.value !== null);
     const values = seen.map((practice) => Number(practice.value));
     const above = seen.map((practice, i) => (practice.high ?? values[i]) - values[i]);

@@ -210,8 +210,10 @@ export class EvidenceDialog {
     if (!this.player?.holds(moment.start)) return el('span', { class: 'chip' }, text);
     return el(
       'button',
-      { class: 'chip', type: 'button', on: { click: () => this.#play(moment.start, moment.end) } },
-      el('span', { class: 'visually-hidden' }, 'Play '),
+      {
+        class: 'chip', type: 'button', 'aria-label': `Play ${text}`,
+        on: { click: () => this.#play(moment.start, moment.end) },
+      },
       `▶ ${text}`,
     );
   }

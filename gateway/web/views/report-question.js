@@ -106,9 +106,11 @@ export function claimItem(claim, dialog) {
     claim.evidence.length
       ? el(
           'button',
-          { class: 'show-me no-print', type: 'button', on: { click: () => dialog.claim(claim) } },
+          {
+            class: 'show-me no-print', type: 'button', 'aria-label': `Show me: ${claim.text}`,
+            on: { click: () => dialog.claim(claim) },
+          },
           'Show me',
-          el('span', { class: 'visually-hidden' }, `: ${claim.text}`),
         )
       : null,
   );
@@ -139,9 +141,11 @@ export function scoreCards(scores, values, words, dialog) {
         el('p', { class: 'quiet small' }, score.value === null ? scoreText(score) : likely(score)),
         el(
           'button',
-          { class: 'show-me no-print', type: 'button', on: { click: () => dialog.score(score, values) } },
+          {
+            class: 'show-me no-print', type: 'button', 'aria-label': `What it rests on: ${name}`,
+            on: { click: () => dialog.score(score, values) },
+          },
           'What it rests on',
-          el('span', { class: 'visually-hidden' }, `: ${name}`),
         ),
       );
     }),
@@ -187,11 +191,10 @@ function points(question, dialog) {
             ? el(
                 'button',
                 {
-                  class: 'show-me no-print', type: 'button',
+                  class: 'show-me no-print', type: 'button', 'aria-label': `Show me: ${point.text}`,
                   on: { click: () => dialog.stretch(point.text, span.start, span.end, span.quote) },
                 },
                 'Show me',
-                el('span', { class: 'visually-hidden' }, `: ${point.text}`),
               )
             : null,
         );

@@ -4,7 +4,6 @@
  */
 
 import { el } from '../lib/dom.js';
-import { plural } from '../lib/words.js';
 
 /** @typedef {import('./report-data.js').Question} Question */
 /** @typedef {import('./report-data.js').Word} Word */
@@ -161,7 +160,7 @@ function legend(question, tokens, text) {
         { class: 'legend-entry' },
         el('input', { type: 'checkbox', checked: true, on: { change: toggle } }),
         el('span', { class: 'sample', data: { mark: kind } }, name),
-        el('span', { class: 'quiet' }, ` ${count}`, el('span', { class: 'visually-hidden' }, ` ${plural(count, 'time').replace(/^\d+ /, '')}`)),
+        el('span', { class: 'quiet' }, count),
       );
     }),
   );
