@@ -38,6 +38,9 @@ MODULE_LOOP = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
 RECORDING = SHARED / "data" / "video_talking" / "latentsync_demo3_gestures_en.mp4"
 FPS, WIDTH, HEIGHT, SAMPLE_RATE = 30, 640, 480, 48_000
+ABOVE = 0.28
+"""Share of what is cut off a tall picture that is cut off at the top."""
+
 LAPTOP = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=360, height=740)
 PATIENCE_MS = 20_000
@@ -74,7 +77,8 @@ class FakeMedia:
 
 def encode_media(source: Path, target: Path) -> FakeMedia:
     """Motion JPEG and PCM, the only forms that Chromium's fake devices read; made once."""
-    media = FakeMedia(target / f"{source.stem}.mjpeg", target / f"{source.stem}.wav")
+    stem = f"{source.stem}-{ABOVE}"
+    media = FakeMedia(target / f"{stem}.mjpeg", target / f"{stem}.wav")
     if media.video.exists() and media.audio.exists():
         return media
     target.mkdir(parents=True, exist_ok=True)
@@ -88,16 +92,17 @@ def encode_media(source: Path, target: Path) -> FakeMedia:
 
 
 def _encode_video(source: Path, target: Path) -> None:
-    """At 30 fps, scaled to fit and padded to VGA: a portrait stays a portrait."""
-    fit = f"{WIDTH}:{HEIGHT}:force_original_aspect_ratio=decrease"
+    """VGA at 30 fps; of a portrait its upper part, as a laptop's camera would see the sitter."""
+    cover = f"{WIDTH}:{HEIGHT}:force_original_aspect_ratio=increase"
+    crop = f"{WIDTH}:{HEIGHT}:(iw-ow)/2:(ih-oh)*{ABOVE}"
     with av.open(str(source)) as opened, av.open(str(target), "w", format="mjpeg") as sink:
         stream = opened.streams.video[0]
         graph = av.filter.Graph()
         chain: list[Any] = [
             graph.add_buffer(template=stream),
             graph.add("fps", str(FPS)),
-            graph.add("scale", fit),
-            graph.add("pad", f"{WIDTH}:{HEIGHT}:-1:-1"),
+            graph.add("scale", cover),
+            graph.add("crop", crop),
             graph.add("format", "yuvj420p"),
             graph.add("buffersink"),
         ]
@@ -197,12 +202,17 @@ def watch(page: Page) -> list[str]:
 
 async def network_process() -> psutil.Process:
     """The process through which all of the browser's traffic goes, WebRTC's too."""
+    return await service_process("network.mojom.NetworkService")
+
+
+async def service_process(name: str) -> psutil.Process:
+    """One of the processes that make up the only browser that runs."""
 
     def find() -> psutil.Process:
         [found] = [
             process
             for process in psutil.Process().children(recursive=True)
-            if "--utility-sub-type=network.mojom.NetworkService" in process.cmdline()
+            if f"--utility-sub-type={name}" in process.cmdline()
         ]
         return found
 

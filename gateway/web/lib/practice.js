@@ -64,6 +64,7 @@ export class Practice extends EventTarget {
     this.closed = new AbortController();
     this.wake = new AbortController();
     this.connecting = false;
+    this.ending = false;
     this.heardAt = 0;
     this.timer = 0;
     const { signal } = this.closed;
@@ -300,9 +301,11 @@ export class Practice extends EventTarget {
 
   /** The report follows within seconds. */
   async end() {
+    this.ending = true;
     try {
       await this.#surely(() => this.api.end(this.id));
     } catch (problem) {
+      this.ending = false;
       if (!(problem instanceof ApiProblem && OVER.includes(problem.status))) throw problem;
     }
     await this.recorder?.stop();
@@ -339,7 +342,7 @@ export class Practice extends EventTarget {
 
   /** @param {ApiProblem} problem */
   #over(problem) {
-    if (this.closed.signal.aborted) return;
+    if (this.closed.signal.aborted || this.ending) return;
     this.problem = problem;
     void this.recorder?.stop();
     this.#finish('over');

@@ -12,16 +12,17 @@ import { icon } from '../lib/icons.js';
  */
 export function hintPlace(practice, signal) {
   // A polite live region: a screen reader says the hint when the candidate draws breath.
-  const place = el('div', { class: 'hint-place', role: 'status', 'aria-live': 'polite' });
+  const region = el('div', { role: 'status', 'aria-live': 'polite' });
+  const place = el('div', { class: 'hint-place' }, region);
   let timer = 0;
   let wanted = true;
 
   practice.on('hint', signal, ({ message, arrivedAt }) => {
     if (!wanted) return;
     const kind = message.positive ? 'hint positive' : 'hint';
-    fill(place, el('p', { class: kind }, icon(message.icon), message.text));
+    fill(region, el('p', { class: kind }, icon(message.icon), message.text));
     clearTimeout(timer);
-    timer = window.setTimeout(() => fill(place), message.show_ms);
+    timer = window.setTimeout(() => fill(region), message.show_ms);
     afterPaint(() => {
       const latencyMs = performance.now() - arrivedAt;
       place.dataset.latency = latencyMs.toFixed(1);
@@ -38,7 +39,13 @@ export function hintPlace(practice, signal) {
     /** @param {boolean} on */
     show(on) {
       wanted = on;
-      if (!on) fill(place);
+      if (!on) fill(region);
+    },
+    /** @param {boolean} paused */
+    paused(paused) {
+      clearTimeout(timer);
+      fill(region, paused && el('p', { class: 'resting' }, icon('pause'),
+        'Paused. Nothing is seen or heard until you go on.'));
     },
   };
 }

@@ -18,8 +18,7 @@ const BACK_MS = 4_000; // "connected again" need not stay
 export function notices(context, practice, signal) {
   const link = el('div', { role: 'status' });
   const device = el('div', { role: 'alert' });
-  const pause = el('div', { role: 'status' });
-  const place = el('div', { class: 'notices' }, link, device, pause);
+  const place = el('div', { class: 'notices' }, link, device);
   const dialog = el('dialog', { 'aria-labelledby': 'devices-title' });
   place.append(dialog);
   let timer = 0;
@@ -80,10 +79,6 @@ export function notices(context, practice, signal) {
 
   return {
     place,
-    /** @param {boolean} paused */
-    paused(paused) {
-      fill(pause, paused && notice('pause', '', 'Paused.', 'Nothing is seen or heard until you go on.'));
-    },
     /** After a reload, when neither camera nor microphone comes back. */
     noDevice() {
       fill(device, refusals(practice, () => context.navigate('#/interview')));

@@ -48,6 +48,7 @@ async function interview(root, context, practice) {
   const { signal } = left;
   const { store } = context;
   let reading = new AbortController();
+  let resting = false;
 
   const count = el('p', { class: 'quiet count' });
   const question = el('h1', { tabindex: '-1', class: 'question' });
@@ -139,7 +140,8 @@ async function interview(root, context, practice) {
     fill(pause, icon(paused ? 'play' : 'pause'), paused ? 'Go on' : 'Pause');
     root.classList.toggle('paused', paused);
     next.disabled = redo.disabled = paused;
-    message.paused(paused);
+    if (paused !== resting) hint.paused(paused);
+    resting = paused;
   }
 
   /** @param {boolean} on */

@@ -1,0 +1,286 @@
+"""The interview at the page, and everything that may go wrong in it."""
+
+import asyncio
+import re
+import signal
+
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Playwright, expect
+
+from tests.system.conftest import Greenroom
+from tests.web.conftest import (
+    LAPTOP,
+    MODULE_LOOP,
+    PHONE,
+    FakeMedia,
+    launch,
+    network_process,
+    service_process,
+    watch,
+)
+from tests.web.interview import (
+    CALIBRATED,
+    HEARD,
+    Offers,
+    begin,
+    captions,
+    choose,
+    end_now,
+    finish,
+    heard_anew,
+    set_up,
+    start,
+    under_way,
+    words,
+)
+
+pytestmark = MODULE_LOOP
+
+CUT_S = 5.0
+TABS = 60
+"""More stops than any view has."""
+
+
+async def test_from_the_first_page_to_the_report(page: Page) -> None:
+    await choose(page, questions=2, recording=True)
+    await expect(page.get_by_role("listitem")).to_have_count(2)
+    await set_up(page)
+    await page.get_by_role("button", name="Start the check").click()
+    await expect(page.get_by_text("Connected, quick and steady.")).to_be_visible()
+    await expect(page.get_by_text(CALIBRATED)).to_be_visible()
+    await expect(page.get_by_text(HEARD)).to_be_visible()
+    await start(page)
+    await heard_anew(page)
+    await page.get_by_role("button", name="Next question").click()
+    await expect(page.get_by_text("Question 2 of 2")).to_be_visible()
+    await under_way(page)
+    await heard_anew(page)
+    await page.get_by_role("button", name="Answer again").click()
+    await under_way(page)
+    await page.get_by_role("button", name="Pause").click()
+    await expect(page.get_by_text("Paused.")).to_be_visible()
+    await page.get_by_role("button", name="Go on").click()
+    await heard_anew(page)
+    report = await finish(page)
+    assert len(report["questions"]) == 3, "the second question was answered twice"
+    assert len(words(report)) > 5
+    parts = await page.evaluate(
+        """async () => {
+            const { Store } = await import('/lib/store.js');
+            const parts = await new Store().recording(location.hash.split('/').at(-1));
+            return parts.map(({ blob }) => blob.size);
+        }"""
+    )
+    assert len(parts) == 2, "one part before the pause, one after it"
+    assert min(parts) > 10_000
+
+
+async def test_permission_denied_then_given_for_sound_alone(
+    browser: Browser, greenroom: Greenroom
+) -> None:
+    async with await browser.new_context(base_url=greenroom.url, viewport=LAPTOP) as context:
+        page = await context.new_page()
+        await choose(page)
+        await set_up(page)
+        await expect(page.get_by_text("does not let Greenroom use the camera")).to_be_visible()
+        await expect(page.get_by_text("does not let Greenroom use the microphone")).to_be_visible()
+        await expect(page.get_by_role("button", name="Start the interview")).to_be_disabled()
+        await context.grant_permissions(["microphone"], origin=greenroom.url)
+        await page.get_by_role("button", name="Try again").first.click()
+        await expect(page.get_by_text("You can also go on with sound alone.")).to_be_visible()
+        await expect(page.get_by_text("Greenroom use the microphone")).to_be_hidden()
+        await start(page)
+        await heard_anew(page)
+
+
+async def test_no_camera(playwright: Playwright, media: FakeMedia, greenroom: Greenroom) -> None:
+    flags = [
+        "--use-fake-device-for-media-stream=device-count=0",
+        f"--use-file-for-fake-audio-capture={media.audio}",
+    ]
+    browser = await launch(playwright, flags)
+    async with await browser.new_context(base_url=greenroom.url) as context:
+        await context.grant_permissions(["camera", "microphone"], origin=greenroom.url)
+        page = await context.new_page()
+        await choose(page)
+        await set_up(page)
+        await expect(page.get_by_text("No camera was found.")).to_be_visible()
+        await start(page)
+        await heard_anew(page)
+        report = await finish(page)
+        assert words(report)
+    await browser.close()
+
+
+async def test_no_microphone(context: BrowserContext) -> None:
+    """Chromium's fake devices always include a microphone: what the browser of a machine
+    without one says is put in its place."""
+    await context.add_init_script(
+        """const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (wanted) => {
+            if (wanted.audio) throw new DOMException('', 'NotFoundError');
+            return open(wanted);
+        };"""
+    )
+    page = await context.new_page()
+    await choose(page)
+    await set_up(page)
+    await expect(page.get_by_text("No microphone was found.")).to_be_visible()
+    await expect(page.get_by_text("You can also go on with the picture alone.")).to_be_visible()
+    await start(page)
+    await page.wait_for_timeout(3_000)
+    report = await finish(page)
+    assert not words(report)
+
+
+async def test_camera_unplugged(page: Page) -> None:
+    """The process that holds the camera is killed: its track ends, as with a pulled plug."""
+    await begin(page)
+    process = await service_process("video_capture.mojom.VideoCaptureService")
+    await asyncio.to_thread(process.kill)
+    await expect(page.get_by_text("The camera is gone.")).to_be_visible()
+    await expect(page.get_by_text("goes on with the microphone alone")).to_be_visible()
+    await heard_anew(page)
+    await page.get_by_role("button", name="Choose another camera").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Camera").select_option(index=1)
+    await dialog.get_by_role("button", name="Done").click()
+    await expect(page.get_by_text("The camera is gone.")).to_be_hidden()
+    await expect(page.get_by_label("Your own picture")).to_be_visible()
+
+
+async def test_permission_taken_back(page: Page, context: BrowserContext) -> None:
+    await begin(page)
+    await context.clear_permissions()
+    await expect(page.get_by_text("Nothing can be seen or heard now.")).to_be_visible()
+    await end_now(page)
+
+
+async def test_network_lost_for_five_seconds(page: Page) -> None:
+    """The browser's network process is stopped: no packet goes out or is taken in."""
+    offers = Offers(page)
+    await begin(page)
+    await heard_anew(page)
+    process = await network_process()
+    process.send_signal(signal.SIGSTOP)
+    try:
+        await expect(page.get_by_text("The connection dropped. Reconnecting")).to_be_visible()
+        await asyncio.sleep(CUT_S)
+    finally:
+        process.send_signal(signal.SIGCONT)
+    await expect(page.get_by_text("Connected again.")).to_be_visible()
+    await heard_anew(page)
+    assert offers.answered >= 2, "the page posted a fresh offer"
+    report = await finish(page)
+    assert words(report)
+
+
+async def test_gateway_killed(page: Page, greenroom: Greenroom) -> None:
+    await begin(page)
+    await heard_anew(page)
+    await asyncio.to_thread(greenroom.kill, "gateway")
+    await expect(page.get_by_text("The connection dropped. Reconnecting")).to_be_visible()
+    await expect(page.get_by_text("Connected again.")).to_be_visible()
+    await heard_anew(page)
+    report = await finish(page)
+    assert words(report)
+
+
+async def test_reloaded_in_mid_interview(page: Page) -> None:
+    await begin(page, questions=2)
+    await page.get_by_role("button", name="Next question").click()
+    await expect(page.get_by_text("Question 2 of 2")).to_be_visible()
+    await under_way(page)
+    asked = await page.get_by_role("heading", level=1).inner_text()
+    await page.reload()
+    await under_way(page)
+    await expect(page.get_by_role("heading", level=1)).to_have_text(asked)
+    await heard_anew(page)
+    report = await finish(page)
+    assert [question["attempt"] for question in report["questions"]] == [0, 0]
+
+
+async def test_two_tabs(page: Page, context: BrowserContext) -> None:
+    await begin(page)
+    second = await context.new_page()
+    troubles = watch(second)
+    await second.goto("/#/interview")
+    await expect(second.get_by_text("Your interview runs in another tab")).to_be_visible()
+    await second.get_by_role("button", name="Take over here").click()
+    await under_way(second)
+    await expect(page.get_by_text("Your interview runs in another tab")).to_be_visible()
+    await heard_anew(second)
+    await finish(second)
+    assert not troubles
+
+
+async def test_sound_alone(page: Page) -> None:
+    await begin(page, camera=False)
+    await expect(page.get_by_label("Your own picture")).to_be_hidden()
+    await heard_anew(page)
+    report = await finish(page)
+    assert words(report)
+
+
+async def test_on_a_phone(browser: Browser, greenroom: Greenroom) -> None:
+    async with await browser.new_context(
+        base_url=greenroom.url, viewport=PHONE, has_touch=True
+    ) as context:
+        await context.grant_permissions(["camera", "microphone"], origin=greenroom.url)
+        page = await context.new_page()
+        await choose(page)
+        await assert_fits(page)
+        await set_up(page)
+        await page.get_by_role("button", name="Start the check").click()
+        await assert_fits(page)
+        await start(page)
+        await assert_fits(page)
+        await expect(page.get_by_role("heading", level=1)).to_be_in_viewport()
+        await expect(page.locator(".hint-place")).to_be_in_viewport(ratio=1)
+        await expect(page.get_by_role("button", name="Finish")).to_be_in_viewport(ratio=1)
+        await end_now(page)
+        await assert_fits(page)
+
+
+async def assert_fits(page: Page) -> None:
+    """Nothing to scroll sideways."""
+    wide = await page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= PHONE["width"]
+
+
+async def test_by_keyboard_alone(page: Page) -> None:
+    await page.goto("/")
+    await expect(page.get_by_role("button", name="Choose my questions")).to_be_visible()
+    await press(page, page.get_by_label("Microphone", exact=True), "Space")
+    await press(page, page.get_by_role("button", name="Choose my questions"), "Enter")
+    await press(page, page.get_by_role("button", name="Set up the microphone"), "Enter")
+    await expect(page.get_by_role("button", name="Start the check")).to_be_enabled()
+    await press(page, page.get_by_role("button", name="Start the check"), "Enter")
+    await expect(page.get_by_text("Connected, quick and steady.")).to_be_visible()
+    await press(page, page.get_by_role("button", name="Start the interview"), "Space")
+    await under_way(page)
+    await expect(page.get_by_role("heading", level=1)).to_be_focused()
+    await press(page, page.get_by_role("button", name="Captions"), "Space")
+    await expect(captions(page)).to_be_hidden()
+    await press(page, page.get_by_role("button", name="Pause"), "Enter")
+    await press(page, page.get_by_role("button", name="Go on"), "Enter")
+    await expect(page.get_by_role("button", name="End now")).to_be_enabled()
+    await press(page, page.get_by_role("button", name="End now"), "Enter")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_be_hidden()
+    await press(page, page.get_by_role("button", name="End now"), "Enter")
+    await press(page, page.get_by_role("button", name="End and see the report"), "Enter")
+    await expect(page).to_have_url(re.compile("#/report/"))
+
+
+async def press(page: Page, target: Locator, key: str) -> None:
+    """Tab on until `target` has the focus, visibly, then press `key`."""
+    await expect(target).to_be_visible()
+    for _ in range(TABS):
+        if await target.evaluate("element => element === document.activeElement"):
+            assert await target.evaluate(
+                "element => getComputedStyle(element).outlineStyle !== 'none'"
+            ), "the focus can be seen"
+            await page.keyboard.press(key)
+            return
+        await page.keyboard.press("Tab")
+    raise AssertionError(f"{target} can't be reached by Tab")
