@@ -28,7 +28,7 @@ def rows(recordings: list[Recording]) -> list[Row]:
     for folder in ("speech_meeting", "speech_disfluent"):
         annotated = [r for r in recordings if r.folder == folder and r.speech]
         found.append(_activity(folder, annotated))
-    return [*found, *_pauses([r for r in recordings if r.spoken]), _phonation(recordings)]
+    return [*found, *_pauses([r for r in recordings if r.spoken])]
 
 
 def area_under_curve(scored: Frames) -> float:
@@ -138,20 +138,3 @@ def _pauses(recordings: list[Recording]) -> list[Row]:
             n=2 * int(total[:, 0].sum()),
         ),
     ]  # fmt: skip
-
-
-def _phonation(recordings: list[Recording]) -> Row:
-    metric = "phonation ratio, mean absolute error"
-    annotated = [r for r in recordings if r.speech]
-    if not annotated:
-        return skipped(AREA, metric, "no recording has annotated speech")
-    errors = []
-    for recording in annotated:
-        wanted = sum(end - start for start, end in recording.speech) / recording.seconds
-        got = sum(end - start for start, end in recording.events(VoiceEvent.SPEECH))
-        errors.append(np.array([abs(got / recording.seconds - wanted)]))
-    low, high = bootstrap(errors, lambda rows: float(rows.mean()))
-    return Row(
-        area=AREA, metric=metric, value=float(np.concatenate(errors).mean()), low=low, high=high,
-        n=len(errors), better="lower",
-    )  # fmt: skip

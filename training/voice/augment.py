@@ -1,8 +1,18 @@
 """The same words by another voice, in another room, through another microphone."""
 
+import random as global_random
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import soxr
+from audiomentations import (
+    AddColorNoise,
+    Compose,
+    LowPassFilter,
+    SevenBandParametricEQ,
+    TanhDistortion,
+)
 from scipy.signal import fftconvolve
 
 from services.runtime.media import SAMPLE_RATE
@@ -11,13 +21,19 @@ from training.voice.synthesis import Clip, Spoken
 SPEED = (0.8, 1.25)
 """Played slower or faster: pitch and vocal tract change as between large and small people."""
 LEVEL_DBFS = (-38.0, -18.0)
-SNR_DB = (5.0, 45.0)
 REVERBERATION_SECONDS = (0.1, 0.6)
 ROOM_SHARE = 0.4
-NARROW_SHARE = 0.3
-NARROW_HZ = (7000, 12_000)
-"""Sampling rates of poor microphones and lines."""
 MARGIN_SECONDS = (0.1, 0.8)
+
+MICROPHONE = Compose(
+    [
+        SevenBandParametricEQ(min_gain_db=-9.0, max_gain_db=9.0, p=0.5),
+        LowPassFilter(min_cutoff_freq=3400.0, max_cutoff_freq=6000.0, p=0.3),
+        TanhDistortion(min_distortion=0.01, max_distortion=0.2, p=0.1),
+        AddColorNoise(min_snr_db=5.0, max_snr_db=45.0, min_f_decay=-6.0, max_f_decay=0.0, p=1.0),
+    ]
+)
+"""Colour, band and distortion of poor microphones and lines, and the room's noise."""
 
 Wave = npt.NDArray[np.float32]
 
@@ -25,21 +41,17 @@ Wave = npt.NDArray[np.float32]
 def vary(clip: Clip, random: np.random.Generator) -> Clip:
     """One random variation; its words move along."""
     speed = float(random.uniform(*SPEED))
-    wave = clip.samples.astype(np.float32)
-    wave = np.asarray(soxr.resample(wave, SAMPLE_RATE * speed, SAMPLE_RATE), np.float32)
+    wave: Wave = np.asarray(clip.samples / 32768, np.float32)
+    wave = soxr.resample(wave, SAMPLE_RATE * speed, SAMPLE_RATE)
     before, after = (int(random.uniform(*MARGIN_SECONDS) * SAMPLE_RATE) for _ in range(2))
-    wave = np.pad(wave, (before, after))
+    wave = np.asarray(np.pad(wave, (before, after)), np.float32)
     if random.random() < ROOM_SHARE:
         wave = _room(wave, random)
-    if random.random() < NARROW_SHARE:
-        rate = float(random.uniform(*NARROW_HZ))
-        narrow = soxr.resample(soxr.resample(wave, SAMPLE_RATE, rate), rate, SAMPLE_RATE)
-        wave = np.asarray(narrow, np.float32)
-    wave = _level(wave, float(random.uniform(*LEVEL_DBFS)))
-    wave = wave + _noise(len(wave), random) * np.sqrt(np.mean(wave**2)) * 10 ** (
-        -float(random.uniform(*SNR_DB)) / 20
-    )
-    samples = np.clip(wave, -32768, 32767).astype(np.int16)
+    # audiomentations draws from the global generators.
+    global_random.seed(int(random.integers(2**31)))
+    np.random.seed(int(random.integers(2**31)))
+    wave = MICROPHONE(_level(wave, float(random.uniform(*LEVEL_DBFS))), SAMPLE_RATE)
+    samples = np.clip(wave * 32768, -32768, 32767).astype(np.int16)
     spoken = [
         Spoken(
             item.text,
@@ -49,20 +61,12 @@ def vary(clip: Clip, random: np.random.Generator) -> Clip:
         )
         for item in clip.spoken
     ]
-    return Clip(clip.name, samples, clip.text, spoken)
+    return replace(clip, samples=samples, spoken=spoken)
 
 
 def _level(wave: Wave, dbfs: float) -> Wave:
-    loud = np.sqrt(np.mean(wave**2)) + 1e-6
-    return np.asarray(wave * (32768 * 10 ** (dbfs / 20) / loud), np.float32)
-
-
-def _noise(count: int, random: np.random.Generator) -> Wave:
-    """Noise of unit power whose spectrum falls by 0 to 6 dB an octave."""
-    spectrum = np.fft.rfft(random.normal(0, 1, count))
-    slope = float(random.uniform(0.0, 1.0))
-    shaped = np.fft.irfft(spectrum / np.maximum(np.arange(len(spectrum)), 1) ** slope, count)
-    return np.asarray(shaped / np.sqrt(np.mean(shaped**2)), np.float32)
+    loud = np.sqrt(np.mean(wave**2)) + 1e-9
+    return np.asarray(wave * (10 ** (dbfs / 20) / loud), np.float32)
 
 
 def _room(wave: Wave, random: np.random.Generator) -> Wave:

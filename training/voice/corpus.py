@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from greenroom.v1.signals_pb2 import TranscriptSegment, VoiceEvent, VoiceState, Word
 
 from services.runtime.analyzer import Observation
@@ -32,8 +36,11 @@ FOLDERS = (
 MAX_FILES = 40
 """Of a folder, evenly spread over it: the acted emotions are two sentences again and again."""
 
+Figures = npt.NDArray[np.float64]
 Span = tuple[float, float]
 """Seconds: start, end."""
+
+_PERSON = re.compile(r"\bactor=(\w+)|_(spk\w+?)_")
 
 
 @dataclass(frozen=True)
@@ -57,8 +64,35 @@ class Recording:
         return len(self.samples) / SAMPLE_RATE
 
     @property
+    def person(self) -> str:
+        """Who speaks, as far as the folder tells; by recording where it does not."""
+        if named := _PERSON.search(f"{self.entry.label} {self.entry.path.stem}"):
+            return f"{self.folder} {named[1] or named[2]}"
+        return self.folder if "one speaker" in self.entry.shows else self.entry.path.stem
+
+    @property
+    def sex(self) -> str:
+        """woman or man, where the folder tells; else empty."""
+        if named := re.search(r"\bsex=([fm])", self.entry.label):
+            return {"f": "woman", "m": "man"}[named[1]]
+        named = re.search(r"\bone (woman|man)\b", self.entry.shows)
+        return named[1] if named else ""
+
+    @property
     def seen(self) -> tuple[Observation, ...]:
         return _observed(self.entry.path)
+
+    @property
+    def live_text(self) -> str:
+        """As transcribed for a candidate who watches: unfinished utterances first."""
+        bodies = [seen.body for seen in observe(self.samples, live=True)]
+        said = [body for body in bodies if isinstance(body, TranscriptSegment) and body.final]
+        return " ".join(segment.text for segment in said)
+
+    @property
+    def said(self) -> str:
+        """The whole transcript."""
+        return " ".join(segment.text for segment in self.segments)
 
     @property
     def segments(self) -> list[TranscriptSegment]:
@@ -96,6 +130,15 @@ def joined(spans: list[Span], gap: float) -> list[Span]:
         else:
             found.append((start, end))
     return found
+
+
+def by_person(recordings: Sequence[Recording], figures: Sequence[Figures]) -> list[Figures]:
+    """The figures [n, k] of each recording as those of each person, for intervals; of each
+    recording where all are one person's."""
+    groups: dict[str, list[Figures]] = {}
+    for recording, part in zip(recordings, figures, strict=True):
+        groups.setdefault(recording.person, []).append(part)
+    return [np.concatenate(g) for g in groups.values()] if len(groups) > 1 else list(figures)
 
 
 def gaps(spans: list[Span]) -> list[Span]:

@@ -110,11 +110,13 @@ def _example(clip: Clip, samples: Samples, start: int) -> Example:
         for item in clip.spoken
         if start <= (item.start + item.end) // 2 < start + len(samples)
     ]
-    letters = np.full(len(states), SILENCE if clip.spoken else IGNORED)
+    timed = bool(clip.spoken) and not clip.fillers_only
+    letters = np.full(len(states), SILENCE if timed else IGNORED)
     fillers = np.full(len(states), 0 if clip.spoken or not _has_fillers(clip) else IGNORED)
     for item in inside:
         frames = _frames(item.start, item.end, len(states))
-        letters[frames] = spread(spell(item.text), frames.stop - frames.start)
+        if timed:
+            letters[frames] = spread(spell(item.text), frames.stop - frames.start)
         if item.filler:
             fillers[frames] = CLASSES.index(item.filler)
     text = [item.text for item in inside] if clip.spoken else clip.text

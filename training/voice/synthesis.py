@@ -65,6 +65,8 @@ class Clip:
     samples: Samples
     text: list[str]
     spoken: list[Spoken]
+    fillers_only: bool = False
+    """``spoken`` has the fillers alone; where the words are is not known."""
 
 
 def sentences(data: Path) -> list[str]:

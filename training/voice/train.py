@@ -8,7 +8,7 @@ Both read the transcriber's encoder states, so that they cost next to nothing be
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,12 +22,12 @@ from services.runtime import models
 from services.runtime.media import SAMPLE_RATE
 from services.voice import words
 from services.voice.alignment import LETTERS, align, spell
-from services.voice.hearing import Networks, hear
+from services.voice.hearing import SHIPPED, Networks, hear
 from services.voice.highpass import HighPass
 from services.voice.transcriber import ENCODER_STEP, States
 from training.accuracy import DEFAULT_DATA
 from training.data import manifest
-from training.voice import held_out
+from training.voice import held_out, speakers, synthesis
 from training.voice.augment import vary
 from training.voice.dataset import (
     CLASSES,
@@ -40,15 +40,17 @@ from training.voice.dataset import (
     utterances,
 )
 from training.voice.sound import load
-from training.voice.synthesis import Clip, clips
+from training.voice.synthesis import Clip
 
 SEED = 11
 STATE_SIZE = 288
 LETTER_CLASSES = 1 + len(LETTERS)
 
-SYNTHETIC_CLIPS = 1000
-VARIATIONS = 3
-"""Random variations of each synthetic clip."""
+SYNTHETIC_CLIPS = 500
+VARIATIONS = 2
+"""Random variations of each clip of the one voice with phoneme times."""
+SPEAKERS = 700
+"""Clips by invented speakers, each varied once."""
 RECORDED_VARIATIONS = 8
 """Of each recording: there are few."""
 
@@ -66,9 +68,6 @@ DROPOUT = 0.2
 RECORDED_SHARE = 0.4
 """Of each batch: real speech is rare but what counts."""
 ALIGNMENT_ROUNDS = 2
-
-OTHER_FOLDS = 3
-"""Of the recordings without fillers, which are held out together."""
 
 Labels = npt.NDArray[np.int64]
 
@@ -146,11 +145,13 @@ def probabilities(model: FrameClassifier, states: States) -> npt.NDArray[np.floa
     return np.asarray(np.exp(scores(model, states)))
 
 
-def train_letters(synthetic: list[Example], real: list[Example]) -> FrameClassifier:
+def train_letters(
+    synthetic: list[Example], real: list[Example], rounds: int = ALIGNMENT_ROUNDS
+) -> FrameClassifier:
     """Letters from words of known place; then the places in other recordings are found with
     them, and all are trained on (Viterbi training)."""
     model = train(_letters(synthetic), _letters(real), LETTER_CLASSES, LETTERS_WIDTH, LETTERS_STEPS)
-    for _ in range(ALIGNMENT_ROUNDS - 1):
+    for _ in range(rounds - 1):
         placed = [aligned(model, example) for example in real]
         model = train(
             _letters(synthetic), _letters(placed), LETTER_CLASSES, LETTERS_WIDTH, LETTERS_STEPS
@@ -187,12 +188,14 @@ def train_fillers(synthetic: list[Example], real: list[Example]) -> FrameClassif
     return train(fillers(synthetic), fillers(real), len(CLASSES), FILLERS_WIDTH, FILLERS_STEPS)
 
 
-def varied(found: Sequence[Clip], times: int) -> list[Example]:
+def varied(found: Iterable[Clip], times: int) -> list[Example]:
     """Each clip as it is and ``times`` random variations of it."""
     random = np.random.default_rng(SEED)
-    plain = [example for clip in found for example in examples(clip)]
-    return plain + [
-        example for clip in found for _ in range(times) for example in examples(vary(clip, random))
+    return [
+        example
+        for clip in found
+        for version in [clip, *(vary(clip, random) for _ in range(times))]
+        for example in examples(version)
     ]
 
 
@@ -221,30 +224,22 @@ def timed(real: list[Example]) -> set[str]:
 def held_out_hearing(
     data: Path, synthetic: list[Example], real: list[Example], timed: set[str]
 ) -> dict[str, held_out.Held]:
-    """Each recording of ``real`` as heard by networks that were trained on others: the letters
-    without all those with annotated times, the fillers fold by fold."""
-    letters = train(
-        _letters(synthetic),
-        _letters([example for example in real if example.name not in timed]),
-        LETTER_CLASSES,
-        LETTERS_WIDTH,
-        LETTERS_STEPS,
-    )
-    files = {entry.path.name: entry.path for folder in FOLDERS for entry in manifest(data, folder)}
+    """Each recording as heard by networks that were trained without all of its folder: nobody
+    is in two folders, so that these networks never heard its speaker."""
     heard = {}
-    for names in folds(real):
-        fillers_network = train_fillers(synthetic, [e for e in real if e.name not in names])
-        networks = Networks(partial(scores, letters), partial(probabilities, fillers_network))
-        for name in names:
+    for folder in FOLDERS:
+        files = {entry.path.name: entry.path for entry in manifest(data, folder)}
+        others = [example for example in real if example.name not in files]
+        networks = Networks(
+            # Word times are measured only where they are annotated.
+            letters=partial(scores, train_letters(synthetic, others, rounds=1))
+            if timed & files.keys()
+            else SHIPPED.letters,
+            fillers=partial(probabilities, train_fillers(synthetic, others)),
+        )
+        for name in sorted({example.name for example in real} & files.keys()):
             heard[held_out.fingerprint(files[name])] = _hear(files[name], networks)
     return heard
-
-
-def folds(real: list[Example]) -> list[list[str]]:
-    """Every recording with fillers by itself, the others in OTHER_FOLDS."""
-    with_fillers = sorted({example.name for example in real if (example.fillers > 0).any()})
-    others = sorted({example.name for example in real} - set(with_fillers))
-    return [[name] for name in with_fillers] + [others[i::OTHER_FOLDS] for i in range(OTHER_FOLDS)]
 
 
 def _hear(path: Path, networks: Networks) -> held_out.Held:
@@ -266,7 +261,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=models.folder("voice"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    synthetic = varied(list(clips(arguments.data, SYNTHETIC_CLIPS)), VARIATIONS)
+    synthetic = [
+        *varied(synthesis.clips(arguments.data, SYNTHETIC_CLIPS), VARIATIONS),
+        *varied(speakers.clips(arguments.data, SPEAKERS), 1),
+    ]
     real = varied(recorded(arguments.data), RECORDED_VARIATIONS)
     letters = train_letters(synthetic, real)
     export(letters, arguments.out / "letters.onnx")
