@@ -23,6 +23,7 @@ SOUND_SECONDS = 20
 
 GAIN_SENTENCES = 8
 """Of each person, with pauses between: the rule wants five."""
+SENTENCE_SECONDS = 6.0
 GAIN_PAUSE_SECONDS = 1.6
 GAIN_DB_PER_SECOND = 12.0
 """What an automatic gain rises while nobody speaks (WebRTC's: some 6 to 30)."""
@@ -123,10 +124,10 @@ def _dialogues(recordings: list[Recording]) -> Iterator[list[Samples]]:
     """The sentences of each person who says GAIN_SENTENCES, or the same ones again."""
     persons: dict[str, list[Samples]] = {}
     for recording in recordings:
-        if recording.text and recording.seconds < 6 and recording.folder != "video_grid":
-            if runs := recording.events(VoiceEvent.SPEECH):
-                start, end = round(runs[0][0] * SAMPLE_RATE), round(runs[-1][1] * SAMPLE_RATE)
-                persons.setdefault(recording.person, []).append(recording.samples[start:end])
+        runs = recording.events(VoiceEvent.SPEECH)
+        if runs and recording.text and recording.seconds < SENTENCE_SECONDS:
+            start, end = round(runs[0][0] * SAMPLE_RATE), round(runs[-1][1] * SAMPLE_RATE)
+            persons.setdefault(recording.person, []).append(recording.samples[start:end])
     for sentences in persons.values():
         if len(sentences) > 1:
             yield (sentences * GAIN_SENTENCES)[:GAIN_SENTENCES]
