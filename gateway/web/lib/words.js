@@ -180,7 +180,7 @@ export class Words {
   between(id, low, high) {
     if (low === null || high === null) return '';
     const digits = Math.abs(high) >= 10 ? 0 : 1;
-    return `${low.toFixed(digits)} to ${high.toFixed(digits)}${this.unit(id)}`;
+    return `${Number(low.toFixed(digits))} to ${Number(high.toFixed(digits))}${this.unit(id)}`;
   }
 
   /** The usual range; "" where there is none. @param {string} id */

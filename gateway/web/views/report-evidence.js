@@ -152,7 +152,7 @@ export class EvidenceDialog {
         stretches.map((evidence) =>
           evidence.value === null
             ? null
-            : fact(single ? words.name(measure) : this.#when(evidence.start, evidence.end), words.figure(measure, evidence.value)),
+            : fact(single ? words.name(measure) : this.#place(evidence), words.figure(measure, evidence.value)),
         ),
         known?.notSeen ? fact('Not known', `${known.notSeen}.`) : null,
         between ? fact('Most likely', between) : null,
@@ -216,6 +216,12 @@ export class EvidenceDialog {
       },
       `▶ ${text}`,
     );
+  }
+
+  /** A stretch by its question, where it is one. @param {Evidence} evidence */
+  #place({ start, end }) {
+    const index = this.report.questions.findIndex((each) => each.start === start && each.end === end);
+    return index < 0 ? this.#when(start, end) : `Question ${index + 1}`;
   }
 
   /** @param {number} start @param {number} end */
