@@ -13,9 +13,12 @@ from deploy import demo as demo_run
 from deploy import settings as all_settings
 from deploy.supervisor import StartError, SystemSettings
 from deploy.supervisor import run as run_system
+from loadtest import cli as load
 from loadtest.recording import RecordingError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+for command in (load.loadtest, load.compare, load.record):
+    app.command()(command)
 
 
 @app.command()

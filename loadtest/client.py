@@ -22,6 +22,8 @@ __all__ = ["Client", "ClientError", "HeardHint"]
 REQUEST_TIMEOUT_S = 20.0
 REPORT_TIMEOUT_S = 30.0
 REPORT_POLL_S = 0.25
+ANALYSES = ("picture", "sound", "caption", "hint")
+"""Messages that rest on an analyzer's signal."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Client:
         self.hints: list[HeardHint] = []
         self.captions: list[dict[str, Any]] = []
         self.connection: WhipConnection | None = None
+        self.first_analysis_s: float | None = None
+        """Monotonic, when the gateway first passed on what an analyzer said."""
         self._on_hint: OnHint | None = None
 
     @classmethod
@@ -151,6 +155,8 @@ class Client:
             await asyncio.sleep(0.5)
 
     def _heard(self, message: dict[str, Any], via: str) -> None:
+        if self.first_analysis_s is None and message["type"] in ANALYSES:
+            self.first_analysis_s = time.monotonic()
         if message["type"] == "caption":
             self.captions.append(message)
         if message["type"] != "hint":

@@ -1,0 +1,98 @@
+"""How many sessions a deployment holds: raise until an objective breaks, then say what broke."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from loadtest.result import Result
+
+SATURATED_CORES = 0.9
+"""A process of one analysis thread has no more to give."""
+
+GREW = 1.5
+"""A stage whose p95 is this many times that of the run that held is named."""
+
+
+@dataclass
+class Search:
+    """Which number of sessions to try next: doubling until one breaks, then halving the gap.
+
+    The answer is `held`, the most that kept every objective; 0 when not even one did.
+    """
+
+    limit: int
+    """Never more than this."""
+    held: int = 0
+    broke: int | None = None
+    tried: list[int] = field(default_factory=list)
+
+    def next(self) -> int | None:
+        """None when the answer is known."""
+        if self.broke is None:
+            return None if self.held >= self.limit else min(self.limit, max(1, self.held * 2))
+        if self.broke - self.held <= 1:
+            return None
+        return (self.held + self.broke) // 2
+
+    def tell(self, sessions: int, *, kept: bool) -> None:
+        self.tried.append(sessions)
+        if kept:
+            self.held = max(self.held, sessions)
+        elif self.broke is None or sessions < self.broke:
+            self.broke = sessions
+
+
+@dataclass(frozen=True)
+class Capacity:
+    sessions: int
+    culprits: list[str]
+    """What broke first, in words; empty when nothing did up to the limit."""
+    results: list[Result]
+    trusted: bool
+    """False when the search ended at what the load generator, not the system, could do."""
+
+
+def find(search: Search, run: Callable[[int], Result]) -> Capacity:
+    """Runs until the answer is known, or until the generator can't be trusted any more."""
+    results: list[Result] = []
+    held: Result | None = None
+    broken: Result | None = None
+    while (sessions := search.next()) is not None:
+        result = run(sessions)
+        results.append(result)
+        # A broken objective counts only when it was the system that broke it.
+        if not result.kept and not result.trusted:
+            return Capacity(search.held, result.distrust, results, trusted=False)
+        search.tell(sessions, kept=result.kept)
+        if result.kept:
+            held = result
+        else:
+            broken = result
+    return Capacity(search.held, culprits(held, broken) if broken else [], results, trusted=True)
+
+
+def culprits(held: Result | None, broken: Result) -> list[str]:
+    """The broken objectives, the stages that grew, the processes without time left."""
+    words = [
+        f"{slo.metric} is {'not measured' if slo.value is None else f'{slo.value:.4g}'}, "
+        f"must be {slo.bound}"
+        for slo in broken.slo
+        if not slo.kept
+    ]
+    grown: list[tuple[float, str]] = []
+    for name, stage in broken.stages.items():
+        before = held.stages.get(name) if held else None
+        if before and stage.p95 > GREW * before.p95:
+            text = f"stage {name} went from {before.p95:.0f} to {stage.p95:.0f} ms (p95)"
+            grown.append((stage.p95 - before.p95, text))
+    words += [text for _, text in sorted(grown, reverse=True)]
+    words += [
+        f"process {name} used {process.cores:.2f} cores: its analysis thread is full"
+        for name, process in broken.processes.items()
+        if process.cores >= SATURATED_CORES and name != "gateway"
+    ]
+    used = sum(process.cores for process in broken.processes.values())
+    if broken.processes:
+        words.append(f"all processes together used {used:.2f} cores")
+    return words

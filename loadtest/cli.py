@@ -1,0 +1,312 @@
+"""The commands of the load tester: loadtest, compare, record."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from aiortc import RTCIceServer
+from rich.console import Console
+
+from deploy.supervisor import SystemSettings
+from loadtest import capacity, capture, expected, html, progress, prometheus, slo, turn
+from loadtest import compare as comparing
+from loadtest import record as capturing
+from loadtest.compose import composed
+from loadtest.processes import Endpoint
+from loadtest.profile import PROFILES
+from loadtest.recording import (
+    CODECS,
+    MEDIA_SUFFIXES,
+    Recording,
+    RecordingError,
+    default_cache,
+    load_all,
+)
+from loadtest.result import Options, Result, ResultError, read
+from loadtest.run import Plan, RunError, run
+from loadtest.session import Target
+from loadtest.stages import BusError
+from loadtest.whip import Network
+
+BROKEN, UNUSABLE, DISTRUSTED = 1, 2, 3
+"""Exit codes: an objective broke; the test could not be run; its figures can't be trusted."""
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+ERRORS = (
+    BusError,
+    RecordingError,
+    ResultError,
+    RunError,
+    capture.CaptureError,
+    prometheus.PrometheusError,
+    slo.SloError,
+    turn.TurnError,
+)
+MAX_CAPACITY = 256
+
+
+def loadtest(
+    url: Annotated[str, typer.Option(help="base URL of a Greenroom")] = "http://127.0.0.1:8080",
+    whip: Annotated[
+        str, typer.Option(help="a WHIP endpoint that is no Greenroom: join and media alone")
+    ] = "",
+    token: Annotated[
+        str, typer.Option(envvar="GREENROOM_WHIP_TOKEN", help="bearer token for --whip")
+    ] = "",
+    recording: Annotated[
+        list[Path] | None,
+        typer.Option(help="video or sound files, folders of them; with --at bus a capture"),
+    ] = None,
+    sessions: Annotated[int, typer.Option(min=1, max=1000)] = 1,
+    ramp: Annotated[float, typer.Option(min=0, help="seconds over which sessions join")] = 2.0,
+    duration: Annotated[float, typer.Option(min=3, help="seconds after the ramp")] = 30.0,
+    profile: Annotated[str, typer.Option(help=f"network: {', '.join(PROFILES)}")] = "perfect",
+    seed: Annotated[int, typer.Option(help="of the network's losses and delays")] = 0,
+    codec: Annotated[str, typer.Option(help=f"of the video: {', '.join(CODECS)}")] = "VP8",
+    burn: Annotated[
+        bool, typer.Option("--burn", help="burn identity into picture and sound; needs --nats")
+    ] = False,
+    at: Annotated[str, typer.Option(help="whip, or bus: publish a capture to NATS")] = "whip",
+    nats: Annotated[str, typer.Option(help="NATS of the deployment: latency by stage")] = "",
+    metrics: Annotated[
+        list[str] | None, typer.Option(help="a process's endpoint, NAME=URL; repeat")
+    ] = None,
+    no_metrics: Annotated[bool, typer.Option("--no-metrics", help="ask no process")] = False,
+    ask_prometheus: Annotated[
+        str, typer.Option("--prometheus", help="base URL of a Prometheus to ask at the end")
+    ] = "",
+    slo_file: Annotated[
+        Path | None, typer.Option("--slo", help="objectives (YAML); 'default' for the design's")
+    ] = None,
+    find_capacity: Annotated[
+        bool, typer.Option("--find-capacity", help="raise the sessions until an objective breaks")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="sessions that --find-capacity tries at most")] = 24,
+    ice_server: Annotated[list[str] | None, typer.Option(help="stun: or turn: URL")] = None,
+    ice_username: Annotated[str, typer.Option()] = "",
+    ice_credential: Annotated[str, typer.Option(envvar="GREENROOM_ICE_CREDENTIAL")] = "",
+    out: Annotated[Path, typer.Option(help="folder for result.json and report.html")] = Path("out"),
+) -> None:
+    """Replay recordings as real WebRTC clients and measure what they get.
+
+    Exit code 0: every objective was kept; 1: one broke; 2: the test could not be run;
+    3: the load generator was too busy for its figures to be trusted.
+    """
+    console = Console()
+    codec = codec.upper()
+    try:
+        _check_choices(profile, codec, at)
+        target = Target(url=url.rstrip("/"), whip=whip, token=token)
+        options = Options(
+            target=target.name,
+            at=at,
+            recordings=[],
+            sessions=sessions,
+            ramp_s=ramp,
+            duration_s=duration,
+            profile=profile,
+            seed=seed,
+            codec=codec,
+            burn=burn,
+        )
+        servers = [RTCIceServer(u, ice_username, ice_credential) for u in ice_server or []]
+        for server in servers:
+            asyncio.run(turn.check(server))
+        if (burn or at == "bus") and not nats:
+            raise RunError("this reads from and writes to the bus: give --nats URL")
+        plan = Plan(
+            target=target,
+            recordings=[],
+            options=options,
+            nats_url=nats,
+            endpoints=[] if no_metrics else _endpoints(metrics or [], target),
+            objectives=_objectives(slo_file),
+            network=Network(ice_servers=servers),
+        )
+        prepare = _with_capture if at == "bus" else _with_recordings
+        plan = prepare(plan, recording or [], console)
+        results = _capacity(plan, limit, console) if find_capacity else [_shown(plan, console)]
+        if ask_prometheus:
+            results[-1].prometheus = prometheus.ask(ask_prometheus, ramp + duration)
+        _write(results[-1], out, console)
+    except ERRORS as error:
+        print(f"greenroom: {error}", file=sys.stderr)
+        raise typer.Exit(UNUSABLE) from error
+    raise typer.Exit(_exit_code(results[-1], find_capacity=find_capacity))
+
+
+def _exit_code(result: Result, *, find_capacity: bool) -> int:
+    if find_capacity:
+        return 0  # the last run is meant to break
+    if not result.trusted:
+        return DISTRUSTED
+    return 0 if result.kept else BROKEN
+
+
+def _check_choices(profile: str, codec: str, at: str) -> None:
+    for value, known, what in (
+        (profile, PROFILES, "profile"),
+        (codec, CODECS, "codec"),
+        (at, ("whip", "bus"), "place (--at)"),
+    ):
+        if value not in known:
+            raise RunError(f"{value} is no {what}: take one of {', '.join(known)}")
+
+
+def _objectives(path: Path | None) -> list[slo.Objective]:
+    if path is None:
+        return []
+    return slo.load(slo.DEFAULT if str(path) == "default" else path)
+
+
+def _endpoints(named: list[str], target: Target) -> list[Endpoint]:
+    """Those named; otherwise the gateway's, and on this machine those of `greenroom run`."""
+    if named:
+        endpoints = []
+        for text in named:
+            name, sign, url = text.partition("=")
+            if not sign or not url.startswith(("http://", "https://")):
+                raise RunError(f"--metrics {text}: write NAME=URL, such as face=http://host:9401")
+            endpoints.append(Endpoint(name, url))
+        return endpoints
+    if target.whip:
+        return []
+    found = [Endpoint("gateway", f"{target.url}/metrics")]
+    if urlsplit(target.url).hostname in LOOPBACK:
+        settings = SystemSettings()
+        port = settings.metrics_base_port
+        names = ["aggregator"]
+        for kind in ("face", "gesture", "voice", "answers"):
+            count = settings.workers
+            names += [kind] if count == 1 else [f"{kind}-{number}" for number in range(count)]
+        for number, name in enumerate(names):
+            if _listens(port + number):
+                found.append(Endpoint(name, f"http://127.0.0.1:{port + number}/metrics"))
+    return found
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _with_capture(plan: Plan, paths: list[Path], console: Console) -> Plan:
+    if len(paths) != 1:
+        raise RunError("--at bus takes one --recording, a file of greenroom record")
+    started, messages = capture.read(paths[0])
+    if not messages:
+        raise RunError(f"{paths[0]}: holds no media: was the session connected?")
+    console.print(f"{len(messages)} messages over {messages[-1].at_us / 1e6:.1f} s")
+    options = plan.options.model_copy(update={"recordings": [paths[0].name]})
+    return replace(plan, options=options, capture=(started, messages))
+
+
+def _with_recordings(plan: Plan, paths: list[Path], console: Console) -> Plan:
+    if not paths:
+        console.print("No recording given: composing one from a photograph and read speech.")
+        paths = [composed(default_cache())]
+    options = plan.options
+    with console.status("Encoding what is not in the cache yet"):
+        recordings = load_all(paths, codec=options.codec, burn=options.burn)
+    for made in recordings:
+        _warn(made, console)
+    files = [f for p in paths for f in ([p] if p.is_file() else p.rglob("*"))]
+    found = {
+        f.name: e
+        for f in files
+        if f.suffix.lower() in MEDIA_SUFFIXES and (e := expected.beside(f)) is not None
+    }
+    names = [recording.name for recording in recordings]
+    return replace(
+        plan,
+        recordings=recordings,
+        options=options.model_copy(update={"recordings": names}),
+        expectations=found,
+    )
+
+
+def _warn(recording: Recording, console: Console) -> None:
+    if not recording.audio:
+        console.print(
+            f"[yellow]{recording.name} has no audio:[/] voice and answers get nothing from it, "
+            "and no hint on speech can come."
+        )
+    if not recording.video:
+        console.print(f"[yellow]{recording.name} has no video:[/] face and gesture get nothing.")
+
+
+def _shown(plan: Plan, console: Console) -> Result:
+    with progress.shown(console) as show:
+        result = run(plan, show)
+    progress.summary(result, console)
+    return result
+
+
+def _capacity(plan: Plan, limit: int, console: Console) -> list[Result]:
+    if not plan.objectives:
+        plan = replace(plan, objectives=slo.load(slo.DEFAULT))
+    search = capacity.Search(min(limit, MAX_CAPACITY))
+
+    def at(sessions: int) -> Result:
+        console.print(f"[bold]{sessions} sessions[/]")
+        options = plan.options.model_copy(update={"sessions": sessions})
+        return _shown(replace(plan, options=options), console)
+
+    found = capacity.find(search, at)
+    console.print(f"\n[bold]Capacity: {found.sessions} sessions[/] kept every objective.")
+    if not found.trusted:
+        console.print("The search ended at the load generator's own limit, not the system's:")
+    elif not found.culprits:
+        console.print(f"Nothing broke up to {search.held}: raise --limit to go on.")
+    for words in found.culprits:
+        console.print(f"  {words}", highlight=False)
+    return found.results
+
+
+def _write(result: Result, out: Path, console: Console) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    result.write(out / "result.json")
+    html.write(result, out / "report.html")
+    width = shutil.get_terminal_size().columns
+    console.print(f"Result: {out / 'result.json'} and {out / 'report.html'}", width=max(80, width))
+
+
+def compare(
+    before: Annotated[Path, typer.Argument(help="result.json of the first run")],
+    after: Annotated[Path, typer.Argument(help="result.json of the second run")],
+) -> None:
+    """Put two load tests' results side by side."""
+    console = Console()
+    try:
+        first, second = read(before), read(after)
+    except ResultError as error:
+        print(f"greenroom: {error}", file=sys.stderr)
+        raise typer.Exit(UNUSABLE) from error
+    for words in comparing.differing_options(first, second):
+        console.print(f"[yellow]not alike[/] {words}", highlight=False)
+    console.print(comparing.table(first, second))
+
+
+def record(
+    session: Annotated[str, typer.Argument(help="id of a session that runs")],
+    nats: Annotated[str, typer.Option(help="NATS of the deployment")] = "nats://127.0.0.1:4222",
+    out: Annotated[Path, typer.Option(help="file to write")] = Path("session.greenroom"),
+    duration: Annotated[float, typer.Option(help="seconds at most")] = 600.0,
+) -> None:
+    """Capture a session's media and events from the bus, if its candidate agreed to that."""
+    try:
+        with capture.Writer(out) as writer:
+            asyncio.run(capturing.record(nats, session, writer, duration))
+    except (BusError, capture.CaptureError) as error:
+        print(f"greenroom: {error}", file=sys.stderr)
+        raise typer.Exit(UNUSABLE) from error
+    print(f"{writer.count} messages in {out}")

@@ -1,0 +1,98 @@
+"""A run as one HTML page that stands alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import jinja2
+import plotly.graph_objects as go
+import plotly.io
+
+from loadtest.progress import figure
+from loadtest.result import Point, Result, Series
+
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True
+)
+HEIGHT = 320
+PLOTTED = ("glass_to_", "capture_to_", "transcript", "fusion", "burnt_")
+"""Stages with a plot of their own: what a person waits for. The table has all."""
+
+
+def render(result: Result) -> str:
+    """Plotly's script is inside: nothing is loaded from elsewhere."""
+    figures = [
+        _percentiles(name, series)
+        for name, series in result.series.items()
+        if name.startswith(PLOTTED) and series.time_s
+    ]
+    if result.points:
+        figures += [_sessions(result.points), _processes(result.points), _drops(result.points)]
+    plots = [
+        plotly.io.to_html(made, full_html=False, include_plotlyjs=number == 0)
+        for number, made in enumerate(figures)
+    ]
+    return TEMPLATES.get_template("loadtest.html.j2").render(
+        result=result, plots=plots, figure=figure
+    )
+
+
+def write(result: Result, path: Path) -> None:
+    path.write_text(render(result))
+
+
+def _plot(
+    title: str, unit: str, lines: Iterable[tuple[str, list[float], list[float]]], mode: str
+) -> go.Figure:
+    made = go.Figure()
+    for name, x, y in lines:
+        made.add_scatter(x=x, y=y, name=name, mode=mode)
+    made.update_layout(
+        title=title,
+        height=HEIGHT,
+        template="plotly_white",
+        xaxis_title="seconds",
+        yaxis_title=unit,
+        yaxis_rangemode="tozero",
+        showlegend=True,
+    )
+    return made
+
+
+def _percentiles(name: str, series: Series) -> go.Figure:
+    lines = [(p, series.time_s, getattr(series, p)) for p in ("p50", "p95", "p99")]
+    return _plot(name.replace("_", " "), "ms", lines, "lines+markers")
+
+
+def _sessions(points: list[Point]) -> go.Figure:
+    times = [point.time_s for point in points]
+    return _plot(
+        "Sessions, and the load generator's own lag",
+        "sessions; ms",
+        [
+            ("connected", times, [float(point.sessions) for point in points]),
+            ("own lag, ms", times, [point.generator_lag_ms for point in points]),
+        ],
+        "lines",
+    )
+
+
+def _processes(points: list[Point]) -> go.Figure:
+    names = sorted({name for point in points for name in point.process_cores})
+    lines = []
+    for name in names:
+        with_it = [point for point in points if name in point.process_cores]
+        cores = [point.process_cores[name] for point in with_it]
+        lines.append((name, [point.time_s for point in with_it], cores))
+    return _plot("CPU of each process", "cores", lines, "lines")
+
+
+def _drops(points: list[Point]) -> go.Figure:
+    reasons = sorted({reason for point in points for reason in point.dropped})
+    times = [point.time_s for point in points]
+    lines = [
+        (reason, times, [float(point.dropped.get(reason, 0)) for point in points])
+        for reason in reasons
+    ]
+    return _plot("Dropped items by kind and reason", "items", lines, "lines")

@@ -1,0 +1,166 @@
+"""From what was gathered to the metrics that objectives and comparisons are about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+
+from loadtest.figures import Samples, Summary, summarize
+from loadtest.result import ProcessResult, Series, SessionResult
+from loadtest.slo import UNITS
+
+ASKED_FOR = frozenset({"not_sampled"})
+"""Reasons of drops that are by design: the sampler takes 15 of 30 frames a second."""
+
+MEDIA = ("video", "audio")
+SERIES_STEP_S = 2.0
+
+
+def summaries(stages: dict[str, Samples], start_s: float, end_s: float) -> dict[str, Summary]:
+    """Of the steady part of the run."""
+    found = {name: summarize(s.between(start_s, end_s)) for name, s in sorted(stages.items())}
+    return {name: summary for name, summary in found.items() if summary is not None}
+
+
+def series(samples: Samples, start_s: float, end_s: float) -> Series:
+    """Percentiles in steps of SERIES_STEP_S; steps without a sample are left out."""
+    result = Series(time_s=[], p50=[], p95=[], p99=[])
+    for low in np.arange(start_s, end_s, SERIES_STEP_S):
+        summary = summarize(samples.between(low, low + SERIES_STEP_S))
+        if summary is not None:
+            result.time_s.append(round(float(low - start_s), 1))
+            result.p50.append(summary.p50)
+            result.p95.append(summary.p95)
+            result.p99.append(summary.p99)
+    return result
+
+
+def metrics(
+    sessions: list[SessionResult],
+    stages: dict[str, Summary],
+    processes: dict[str, ProcessResult],
+    steady_sessions: int,
+) -> dict[str, float]:
+    """Every metric of slo.UNITS that could be measured."""
+    found = _latencies(stages) | _from_sessions(sessions) | _accounting(sessions)
+    if processes and steady_sessions:
+        total = sum(process.cores for process in processes.values())
+        memory = sum(process.memory_mib for process in processes.values())
+        found |= {
+            "cores": total,
+            "cores_per_session": total / steady_sessions,
+            "memory": memory,
+            "memory_per_session": memory / steady_sessions,
+        }
+        for name, process in processes.items():
+            found[f"{name}_cores_per_session"] = process.cores / steady_sessions
+            found[f"{name}_memory"] = process.memory_mib
+    return {name: round(float(value), 4) for name, value in found.items() if name in UNITS}
+
+
+def _latencies(stages: dict[str, Summary]) -> dict[str, float]:
+    return {
+        f"{name}_{percentile}": getattr(summary, percentile)
+        for name, summary in stages.items()
+        for percentile in ("p50", "p95", "p99", "max")
+    }
+
+
+def _from_sessions(sessions: list[SessionResult]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    timings: list[tuple[str, list[float | None]]] = [
+        ("join", [s.join_ms for s in sessions]),
+        ("first_signal", [s.first_signal_ms for s in sessions]),
+        ("first_hint", [s.first_hint_ms for s in sessions]),
+        ("packet_late", [s.late_ms for s in sessions if s.packets_sent]),
+        *((f"jitter_{kind}", [s.jitter_ms.get(kind) for s in sessions]) for kind in MEDIA),
+    ]
+    for name, values in timings:
+        summary = summarize([value for value in values if value is not None])
+        if summary is not None:
+            found |= _latencies({name: summary})
+    for kind in MEDIA:
+        sent = sum(s.packets_sent.get(kind, 0) for s in sessions)
+        if sent:
+            lost = sum(s.packets_lost.get(kind, 0) for s in sessions)
+            found[f"loss_{kind}"] = 100 * lost / sent
+    if sessions:
+        for outcome in ("failed", "refused"):
+            count = sum(s.outcome == outcome for s in sessions)
+            found[outcome] = 100 * count / len(sessions)
+    reports = [s.report for s in sessions if s.report]
+    if reports:
+        found["reports_complete"] = 100 * reports.count("complete") / len(reports)
+    expected = sum(s.hints_expected for s in sessions)
+    if expected:
+        found["hints_recall"] = 100 * sum(s.hints_found for s in sessions) / expected
+        heard = sum(len(s.hints) for s in sessions)
+        if heard:
+            wrong = sum(s.hints_wrong for s in sessions)
+            found["hints_precision"] = 100 * (heard - wrong) / heard
+    return found
+
+
+def _accounting(sessions: list[SessionResult]) -> dict[str, float]:
+    """Shares that were dropped, and the sums that do not come out."""
+    totals: dict[str, Counter[str]] = {}
+    for session in sessions:
+        for kind, counts in session.accounting.items():
+            totals.setdefault(kind, Counter()).update(counts)
+    if not totals:
+        return {}
+    found = {"accounting_errors": float(len(mismatches(sessions)))}
+    for kind, counts in totals.items():
+        if counts["received"]:
+            lost = sum(_dropped(counts, but=ASKED_FOR))
+            found[f"{kind}_dropped"] = 100 * lost / counts["received"]
+    return found
+
+
+def _dropped(counts: dict[str, int], but: Iterable[str] = ()) -> list[int]:
+    excluded = {f"dropped:{reason}" for reason in but}
+    return [n for name, n in counts.items() if name.startswith("dropped:") and name not in excluded]
+
+
+def mismatches(sessions: list[SessionResult]) -> list[str]:
+    """Accounts that do not come out: received = processed + dropped in each kind, and no
+    analyzer received more frames than the gateway put on the bus."""
+    wrong = []
+    for number, session in enumerate(sessions):
+        for kind, counts in session.accounting.items():
+            accounted = counts["processed"] + sum(_dropped(counts)) + counts.get("pending", 0)
+            if counts["received"] != accounted:
+                wrong.append(
+                    f"session {number}, {kind}: received {counts['received']}, "
+                    f"accounted for {accounted}"
+                )
+        published = session.accounting.get("gateway_video", {}).get("processed")
+        for kind in ("face", "gesture"):
+            received = session.accounting.get(kind, {}).get("received", 0)
+            if published is not None and received > published:
+                wrong.append(f"session {number}, {kind}: received {received} of {published} frames")
+    return wrong
+
+
+def counters_differ(
+    sessions: list[SessionResult], grown: Counter[tuple[str, str, str]]
+) -> list[str]:
+    """Where the reports' accounts are not what the processes' counters grew by.
+
+    `grown`: of greenroom_items_total over the run, by (kind, outcome, reason), summed over
+    the processes. Other sessions at the same time make it larger, never smaller.
+    """
+    reported: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
+    for session in sessions:
+        for kind, counts in session.accounting.items():
+            reported[kind] += counts["processed"] + sum(_dropped(counts))
+    for (kind, _, _), count in grown.items():
+        counted[kind] += count
+    return [
+        f"{kind}: the reports account for {count} items, the counters for {counted[kind]}"
+        for kind, count in reported.items()
+        if kind in counted and counted[kind] < count
+    ]

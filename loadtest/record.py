@@ -1,0 +1,77 @@
+"""``greenroom record``: a session's media and events from the bus into a file.
+
+Only sessions whose candidate agreed to training are captured: a page's "keep the recording"
+promises that it stays in the browser. Sessions of the load tester agree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import nats.errors
+from greenroom.v1.capture_pb2 import Captured, CaptureStarted
+from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
+from greenroom.v1.session_pb2 import SessionEvent, SessionInfo
+from nats.aio.msg import Msg
+from nats.js.errors import BucketNotFoundError, KeyNotFoundError
+
+from loadtest.capture import VERSION, CaptureError, Writer
+from loadtest.stages import connect
+from services.runtime.bus import SESSIONS_BUCKET, now_us
+
+PENDING = 1024
+"""Messages that may wait to be written: some ten seconds of a session."""
+
+
+async def record(nats_url: str, session_id: str, writer: Writer, duration_s: float) -> None:
+    """Until the session ends, or `duration_s`. Raises CaptureError, BusError."""
+    connection = await connect(nats_url)
+    try:
+        try:
+            bucket = await connection.jetstream().key_value(SESSIONS_BUCKET)
+            entry = await bucket.get(session_id)
+        except (KeyNotFoundError, BucketNotFoundError, nats.errors.Error) as error:
+            raise CaptureError(f"there is no session {session_id} at {nats_url}") from error
+        info = SessionInfo.FromString(entry.value or b"")
+        if info.ended:
+            raise CaptureError(f"session {session_id} has ended: its media is gone")
+        if not info.consent.training:
+            raise CaptureError(
+                f"session {session_id} may not be captured: its candidate did not agree to "
+                "training (the consent of POST /api/sessions)"
+            )
+        ended = asyncio.Event()
+        began_us = now_us()
+        started = CaptureStarted(
+            version=VERSION,
+            time_us=began_us,
+            questions=info.questions,
+            camera=info.consent.camera,
+            microphone=info.consent.microphone,
+        )
+        writer.write(Captured(started=started))
+
+        async def take(raw: Msg) -> None:
+            message = _captured(raw)
+            message.at_us = now_us() - began_us
+            writer.write(message)
+            if message.HasField("event") and message.event.HasField("ended"):
+                ended.set()
+
+        for subject in (f"media.{session_id}.*", f"events.{session_id}"):
+            await connection.subscribe(subject, cb=take, pending_msgs_limit=PENDING)
+        try:
+            async with asyncio.timeout(duration_s):
+                await ended.wait()
+        except TimeoutError:
+            pass
+    finally:
+        await connection.close()
+
+
+def _captured(raw: Msg) -> Captured:
+    if raw.subject.startswith("events."):
+        return Captured(event=SessionEvent.FromString(raw.data))
+    if raw.subject.endswith(".video"):
+        return Captured(video=VideoFrame.FromString(raw.data))
+    return Captured(audio=AudioChunk.FromString(raw.data))

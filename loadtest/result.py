@@ -1,0 +1,192 @@
+"""What a run found, as JSON that later versions can read and compare."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+from pydantic import BaseModel, Field, ValidationError
+
+from loadtest.figures import Summary
+
+VERSION = 1
+"""Of this format: raised when a reader of the old one would go wrong."""
+
+
+class ResultError(ValueError):
+    """The file is no result, or of another version."""
+
+
+class Machine(BaseModel):
+    """Where the load came from, and, on one machine, what it ran on."""
+
+    cpu: str
+    cores: int
+    memory_gib: float
+    system: str
+
+    @classmethod
+    def this(cls) -> Self:
+        return cls(
+            cpu=_cpu_model(),
+            cores=os.cpu_count() or 1,
+            memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
+            system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        )
+
+    def __str__(self) -> str:
+        return f"{self.cpu}, {self.cores} cores, {self.memory_gib:.0f} GiB, {self.system}"
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+class Options(BaseModel):
+    """What was asked for."""
+
+    target: str
+    at: str = "whip"
+    recordings: list[str]
+    sessions: int
+    ramp_s: float
+    duration_s: float
+    profile: str = "perfect"
+    seed: int = 0
+    codec: str = "VP8"
+    burn: bool = False
+
+
+class SessionResult(BaseModel):
+    """One session, from its client's side."""
+
+    recording: str
+    outcome: str
+    """completed, refused (503), or failed."""
+    error: str = ""
+    join_ms: float | None = None
+    first_signal_ms: float | None = None
+    """From the start of joining to the first word of any analyzer."""
+    first_hint_ms: float | None = None
+    hints: list[str] = []
+    """Triggers, in order."""
+    packets_sent: dict[str, int] = {}
+    packets_lost: dict[str, int] = {}
+    """By the gateway's RTCP reports, before retransmission."""
+    jitter_ms: dict[str, float] = {}
+    late_ms: float = 0.0
+    """The most that a packet left too late: the load generator's own lag."""
+    report: str = ""
+    """complete, what it lacks, or empty when none was asked for."""
+    accounting: dict[str, dict[str, int]] = {}
+    """By kind: received, processed, and dropped:REASON."""
+    hints_expected: int = 0
+    hints_found: int = 0
+    hints_wrong: int = 0
+
+    def read(self, report: dict[str, Any], kinds: list[str], questions: int) -> None:
+        """Take over what a report accounts for, and what it lacks of what it should hold."""
+        for coverage in report.get("coverage", []):
+            if "accounting" not in coverage:
+                continue
+            kept = coverage["accounting"]
+            own = {name: int(kept.get(name, 0)) for name in ("received", "processed", "pending")}
+            own |= {f"dropped:{reason}": int(n) for reason, n in kept.get("dropped", {}).items()}
+            self.accounting[coverage["kind"].removeprefix("KIND_").lower()] = own
+        lacks = [kind for kind in kinds if kind not in self.accounting]
+        if len(report.get("questions", [])) < questions:
+            lacks.append("questions")
+        lacks += [part for part in ("measures", "coverage") if not report.get(part)]
+        self.report = f"lacks {', '.join(lacks)}" if lacks else "complete"
+
+
+class ProcessResult(BaseModel):
+    """One server process over the steady part of the run."""
+
+    cores: float
+    """CPU seconds a second."""
+    memory_mib: float
+    files: int
+
+
+class SloResult(BaseModel):
+    metric: str
+    bound: str
+    value: float | None
+    kept: bool
+
+
+class Point(BaseModel):
+    """The run at one moment, for the plots."""
+
+    time_s: float
+    sessions: int
+    generator_lag_ms: float
+    process_cores: dict[str, float] = {}
+    dropped: dict[str, int] = {}
+    """By kind:reason, since the point before."""
+
+
+class Series(BaseModel):
+    """A stage's percentiles over time."""
+
+    time_s: list[float]
+    p50: list[float]
+    p95: list[float]
+    p99: list[float]
+
+
+class Result(BaseModel):
+    """A whole run."""
+
+    version: int = VERSION
+    greenroom: str = Field(default_factory=lambda: version("greenroom"))
+    started: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    machine: Machine = Field(default_factory=Machine.this)
+    options: Options
+    trusted: bool = True
+    distrust: list[str] = []
+    """Why the figures can't be trusted."""
+    metrics: dict[str, float] = {}
+    """Every figure that an SLO can name; their units are in loadtest/slo.py."""
+    stages: dict[str, Summary] = {}
+    """Milliseconds."""
+    processes: dict[str, ProcessResult] = {}
+    sessions: list[SessionResult] = []
+    slo: list[SloResult] = []
+    points: list[Point] = []
+    series: dict[str, Series] = {}
+    prometheus: dict[str, float] = {}
+
+    @property
+    def kept(self) -> bool:
+        return all(slo.kept for slo in self.slo)
+
+    def write(self, path: Path) -> None:
+        path.write_text(self.model_dump_json(indent=1) + "\n")
+
+
+def read(path: Path) -> Result:
+    """Raises ResultError."""
+    try:
+        result = Result.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ResultError(f"{path}: can't be read ({error.strerror})") from error
+    except ValidationError as error:
+        raise ResultError(f"{path}: is no result of greenroom loadtest") from error
+    if result.version != VERSION:
+        raise ResultError(
+            f"{path}: has version {result.version}, this Greenroom reads {VERSION}; "
+            "compare with the Greenroom that wrote it"
+        )
+    return result

@@ -1,0 +1,275 @@
+"""A load test: sessions that ramp up, run together, and end together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx
+import uvloop
+from greenroom.v1.capture_pb2 import Captured, CaptureStarted
+
+from loadtest import measure
+from loadtest.bus_replay import BusSession
+from loadtest.expected import Expectation
+from loadtest.processes import Endpoint, Snapshot, growth, scrape
+from loadtest.profile import PROFILES
+from loadtest.recording import Recording
+from loadtest.result import Options, Point, ProcessResult, Result, SessionResult
+from loadtest.session import LoadSession, Target
+from loadtest.slo import Objective, judge
+from loadtest.stages import BusTap, Stages
+from loadtest.watch import SelfWatch
+from loadtest.whip import Network
+from services.runtime.bus import Bus
+from services.runtime.settings import RuntimeSettings
+
+SETTLE_S = 2.0
+"""After the last session has joined, before the steady part begins."""
+
+TICK_S = 1.0
+SCRAPE_S = 2.0
+MIB = 2**20
+
+
+class RunError(RuntimeError):
+    """The run says nothing; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run."""
+
+    target: Target
+    recordings: list[Recording]
+    options: Options
+    nats_url: str = ""
+    endpoints: list[Endpoint] = field(default_factory=list)
+    objectives: list[Objective] = field(default_factory=list)
+    expectations: dict[str, Expectation] = field(default_factory=dict)
+    """By the recording's name."""
+    network: Network = field(default_factory=Network)
+    """Its profile and seed are the options'."""
+    capture: tuple[CaptureStarted, list[Captured]] | None = None
+    """Published to NATS in the place of WebRTC clients."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """The run at this moment, for whoever shows it."""
+
+    elapsed_s: float
+    total_s: float
+    connected: int
+    asked: int
+    refused: int
+    failed: int
+    hints: int
+    lag_ms: float
+    stages: Stages
+
+
+Show = Callable[[Status], None]
+
+
+def run(plan: Plan, show: Show = lambda _: None) -> Result:
+    """Raises RunError, BusError."""
+    return uvloop.run(LoadTest(plan, show).run())
+
+
+class LoadTest:
+    """One run of one plan."""
+
+    def __init__(self, plan: Plan, show: Show = lambda _: None) -> None:
+        self._plan = plan
+        self._show = show
+        self._stages = Stages()
+        self._watch = SelfWatch()
+        self._sessions: list[LoadSession | BusSession] = []
+        self._points: list[Point] = []
+        self._snapshots: list[tuple[float, float, dict[str, Snapshot]]] = []
+        """(monotonic time, own CPU seconds, by process)."""
+        self._items = Counter[tuple[str, str, str]]()
+        self._ending = False
+
+    async def run(self) -> Result:
+        options = self._plan.options
+        async with contextlib.AsyncExitStack() as stack:
+            tap = None
+            if self._plan.nats_url:
+                tap = await stack.enter_async_context(BusTap(self._plan.nats_url, self._stages))
+            http = await stack.enter_async_context(httpx.AsyncClient())
+            bus = None
+            if self._plan.capture is not None:
+                settings = RuntimeSettings(nats_url=self._plan.nats_url)
+                bus = await stack.enter_async_context(await Bus.connect(settings, "loadtest"))
+            before = await self._first_look(http)
+            await stack.enter_async_context(self._watch)
+            started = time.monotonic()
+            running = [
+                asyncio.create_task(self._one(number, tap, bus))
+                for number in range(options.sessions)
+            ]
+            steady = started + options.ramp_s + SETTLE_S
+            end = started + options.ramp_s + options.duration_s
+            await self._watch_over(http, started, end, running)
+            ended = time.monotonic()
+            self._ending = True
+            await asyncio.gather(*running)
+            after = await scrape(http, self._plan.endpoints)
+            for name, snapshot in after.items():
+                self._items += growth(before.get(name, Snapshot()), snapshot).items
+        return self._result(started, min(steady, ended), ended)
+
+    async def _first_look(self, http: httpx.AsyncClient) -> dict[str, Snapshot]:
+        found = await scrape(http, self._plan.endpoints)
+        silent = [e.url for e in self._plan.endpoints if e.name not in found]
+        if silent:
+            raise RunError(
+                f"no metrics at {', '.join(silent)}: name the processes' endpoints with "
+                "--metrics NAME=URL, or say --no-metrics"
+            )
+        return found
+
+    async def _one(self, number: int, tap: BusTap | None, bus: Bus | None) -> None:
+        options = self._plan.options
+        session = self._session(number, tap, bus)
+        self._sessions.append(session)
+        start_s = options.ramp_s * number / options.sessions
+        await asyncio.sleep(start_s)
+        seconds = options.ramp_s + options.duration_s - start_s
+        await session.run(lambda: self._ending, seconds)
+
+    def _session(
+        self, number: int, tap: BusTap | None, bus: Bus | None
+    ) -> LoadSession | BusSession:
+        plan, options = self._plan, self._plan.options
+        if plan.capture is not None and bus is not None and tap is not None:
+            return BusSession(bus, plan.target, *plan.capture, self._stages, tap)
+        recording = plan.recordings[number % len(plan.recordings)]
+        network = Network(
+            PROFILES[options.profile], f"{options.seed}-{number}", plan.network.ice_servers
+        )
+        expectation = plan.expectations.get(recording.name)
+        return LoadSession(plan.target, recording, network, self._stages, tap, expectation)
+
+    # --- while it runs
+
+    async def _watch_over(
+        self,
+        http: httpx.AsyncClient,
+        started: float,
+        end: float,
+        running: list[asyncio.Task[None]],
+    ) -> None:
+        """Looks every second until the end, or until no session is left."""
+        looked = 0.0
+        while (now := time.monotonic()) < end and not all(task.done() for task in running):
+            if now - looked >= SCRAPE_S:
+                await self._look(http, started)
+                looked = now
+            self._show(self._status(started, end))
+            await asyncio.sleep(min(TICK_S, max(0.0, end - time.monotonic())))
+        await self._look(http, started)
+        if all(s.result.error for s in self._sessions):
+            errors = Counter(session.result.error for session in self._sessions)
+            raise RunError("no session got through: " + "; ".join(errors))
+
+    async def _look(self, http: httpx.AsyncClient, started: float) -> None:
+        found = await scrape(http, self._plan.endpoints)
+        now = time.monotonic()
+        point = Point(
+            time_s=round(now - started, 2),
+            sessions=sum(session.connected for session in self._sessions),
+            generator_lag_ms=round(self._watch.take_recent(), 2),
+        )
+        if self._snapshots:
+            then, _, earlier = self._snapshots[-1]
+            for name, snapshot in found.items():
+                used = growth(earlier.get(name, snapshot), snapshot)
+                point.process_cores[name] = round(used.cpu_s / (now - then), 4)
+                for (kind, outcome, reason), count in used.items.items():
+                    if outcome == "dropped" and reason not in measure.ASKED_FOR and count:
+                        point.dropped[f"{kind}:{reason}"] = count
+        self._points.append(point)
+        self._snapshots.append((now, self._watch.cpu_s(), found))
+
+    def _status(self, started: float, end: float) -> Status:
+        results = [session.result for session in self._sessions]
+        done = [session for session in self._sessions if session.result.error]
+        return Status(
+            time.monotonic() - started,
+            end - started,
+            sum(session.connected for session in self._sessions),
+            self._plan.options.sessions,
+            sum(result.outcome == "refused" for result in results),
+            sum(session.result.outcome == "failed" for session in done),
+            sum(len(result.hints) for result in results),
+            self._watch.recent_ms,
+            self._stages,
+        )
+
+    # --- afterwards
+
+    def _result(self, started: float, steady: float, ended: float) -> Result:
+        sessions = [session.result for session in self._sessions]
+        stages = measure.summaries(self._stages.samples, steady, ended)
+        lag = self._watch.summary(steady, ended)
+        if lag is not None:
+            stages["generator_lag"] = lag
+        processes, own_cores = self._processes(steady)
+        joined = sum(session.join_ms is not None for session in sessions)
+        metrics = measure.metrics(sessions, stages, processes, joined)
+        frames = stages.get("capture_to_publish_video")
+        if frames is not None and joined and ended > steady:
+            metrics["frames_per_second"] = round(frames.count / joined / (ended - steady), 3)
+        late_ms = max((session.late_ms for session in sessions), default=0.0)
+        distrust = self._watch.distrust(steady, ended, own_cores, late_ms)
+        distrust += self._doubts(sessions)
+        return Result(
+            options=self._plan.options,
+            trusted=not distrust,
+            distrust=distrust,
+            metrics=metrics,
+            stages=stages,
+            processes=processes,
+            sessions=sessions,
+            slo=judge(self._plan.objectives, metrics),
+            points=self._points,
+            series={
+                name: measure.series(samples, started, ended)
+                for name, samples in sorted(self._stages.samples.items())
+            },
+        )
+
+    def _processes(self, steady: float) -> tuple[dict[str, ProcessResult], float]:
+        """Over the steady part: each server process, and this process's cores."""
+        within = [s for s in self._snapshots if s[0] >= steady] or self._snapshots[-2:]
+        (from_s, own_before, first), (to_s, own_after, last) = within[0], within[-1]
+        seconds = to_s - from_s
+        if seconds <= 0:
+            return {}, 0.0
+        processes = {}
+        for name, snapshot in last.items():
+            used = growth(first.get(name, snapshot), snapshot)
+            processes[name] = ProcessResult(
+                cores=round(used.cpu_s / seconds, 4),
+                memory_mib=round(snapshot.memory_bytes / MIB, 1),
+                files=int(snapshot.files),
+            )
+        return processes, (own_after - own_before) / seconds
+
+    def _doubts(self, sessions: list[SessionResult]) -> list[str]:
+        """What else speaks against the figures: clocks and counts that don't agree."""
+        doubts = []
+        if self._stages.implausible:
+            doubts.append(
+                f"{self._stages.implausible} latencies were above a minute or below minus one: "
+                "the clocks here and there do not agree (keep both by NTP, or use --burn)"
+            )
+        doubts += measure.counters_differ(sessions, self._items)
+        return doubts

@@ -1,0 +1,154 @@
+"""Service-level objectives: a YAML file of bounds on a run's metrics.
+
+    glass_to_hint_p95: "< 400 ms"
+    face_dropped: "< 5 %"
+    first_hint_p95: "< 30 s if measured"
+
+A metric that was not measured breaks its objective, unless the bound says "if measured":
+an objective that nobody looked at has not been kept.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from loadtest.result import SloResult
+
+DEFAULT = Path(__file__).with_name("slo_default.yaml")
+
+LATENCIES = (
+    "join",
+    "first_signal",
+    "first_hint",
+    "capture_to_publish_video",
+    "capture_to_publish_audio",
+    "bus_face",
+    "bus_gesture",
+    "bus_voice",
+    "face",
+    "gesture",
+    "voice",
+    "answers",
+    "transcript",
+    "fusion",
+    "hint_delivery",
+    "glass_to_hint",
+    "glass_to_signal_face",
+    "glass_to_signal_gesture",
+    "glass_to_signal_voice",
+    "burnt_video",
+    "burnt_audio",
+    "generator_lag",
+    "packet_late",
+    "jitter_video",
+    "jitter_audio",
+)
+SHARES = (
+    "loss_video",
+    "loss_audio",
+    "concealed",
+    "face_dropped",
+    "gesture_dropped",
+    "voice_dropped",
+    "gateway_video_dropped",
+    "gateway_audio_dropped",
+    "failed",
+    "refused",
+    "reports_complete",
+    "hints_recall",
+    "hints_precision",
+)
+"""Per cent. Frames that the sampler left out as asked are not dropped."""
+
+COUNTS = ("accounting_errors", "frames_per_second")
+CORES = ("cores", "cores_per_session")
+PROCESSES = ("gateway", "aggregator", "face", "gesture", "voice", "answers")
+
+UNITS: dict[str, str] = (
+    {f"{name}_{q}": "ms" for name in LATENCIES for q in ("p50", "p95", "p99", "max")}
+    | dict.fromkeys(SHARES, "%")
+    | dict.fromkeys(COUNTS, "")
+    | dict.fromkeys(CORES, "cores")
+    | {f"{process}_cores_per_session": "cores" for process in PROCESSES}
+    | {"memory_per_session": "MiB", "memory": "MiB"}
+    | {f"{process}_memory": "MiB" for process in PROCESSES}
+)
+"""Every metric that an objective may name, in the unit it is kept in."""
+
+SCALES = {
+    ("ms", "ms"): 1.0,
+    ("s", "ms"): 1000.0,
+    ("%", "%"): 1.0,
+    ("", ""): 1.0,
+    ("cores", "cores"): 1.0,
+    ("", "cores"): 1.0,
+    ("MiB", "MiB"): 1.0,
+    ("GiB", "MiB"): 1024.0,
+}
+
+BOUND = re.compile(r"\s*(<=|>=|<|>|==)\s*([0-9.]+)\s*([A-Za-z%]*)\s*(if measured)?\s*")
+OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+}
+
+
+class SloError(ValueError):
+    """The file can't be used; the message names the line and what would be right."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    metric: str
+    operator: str
+    bound: float
+    """In the metric's own unit."""
+    optional: bool
+    text: str
+
+    def judge(self, metrics: dict[str, float]) -> SloResult:
+        value = metrics.get(self.metric)
+        kept = self.optional if value is None else OPERATORS[self.operator](value, self.bound)
+        return SloResult(metric=self.metric, bound=self.text, value=value, kept=kept)
+
+
+def load(path: Path) -> list[Objective]:
+    """Raises SloError."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise SloError(f"{path}: can't be read ({error.strerror})") from error
+    except yaml.YAMLError as error:
+        raise SloError(f"{path}: is no YAML ({error})") from error
+    if not isinstance(content, dict) or not content:
+        raise SloError(f'{path}: must hold lines such as  glass_to_hint_p95: "< 400 ms"')
+    return [objective(str(metric), str(text)) for metric, text in content.items()]
+
+
+def objective(metric: str, text: str) -> Objective:
+    """Raises SloError."""
+    if metric not in UNITS:
+        stem = metric.split("_")[0]
+        near = [name for name in UNITS if name.startswith(stem)] or list(UNITS)
+        raise SloError(f"{metric} is no metric; there are: {', '.join(near)}")
+    match = BOUND.fullmatch(text)
+    if match is None:
+        raise SloError(f'{metric}: "{text}" is no bound; write for example "< 400 ms"')
+    sign, number, unit, optional = match.groups()
+    scale = SCALES.get((unit, UNITS[metric]))
+    if scale is None:
+        raise SloError(f"{metric} is in {UNITS[metric] or 'counts'}, not in {unit or 'counts'}")
+    return Objective(metric, sign, float(number) * scale, optional is not None, text)
+
+
+def judge(objectives: list[Objective], metrics: dict[str, float]) -> list[SloResult]:
+    return [objective.judge(metrics) for objective in objectives]
