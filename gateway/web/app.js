@@ -80,8 +80,8 @@ async function route() {
     console.error(error);
     if (mine === shown) fill(main, broken());
   }
-  if (mine > 1 && mine === shown && !main.contains(document.activeElement)) {
-    main.focus({ preventScroll: true });
+  if (mine > 1 && mine === shown) {
+    if (!main.contains(document.activeElement)) main.focus({ preventScroll: true });
     window.scrollTo(0, 0);
   }
 }

@@ -46,6 +46,7 @@ PHONE = ViewportSize(width=360, height=740)
 PATIENCE_MS = 20_000
 """For what takes the system a second when the machine is its own."""
 
+CHROMIUM = shutil.which("chromium")
 FLAGS = [
     "--no-sandbox",  # tests run as root in containers
     "--disable-gpu",
@@ -133,10 +134,9 @@ def _encode_audio(source: Path, target: Path) -> None:
 
 async def launch(playwright: Playwright, flags: list[str]) -> Browser:
     """Debian's Chromium, headless. Skips where there is none."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    if CHROMIUM is None:
         pytest.skip("Chromium is missing: make browser installs it on Debian")
-    return await playwright.chromium.launch(executable_path=chromium, args=FLAGS + flags)
+    return await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + flags)
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ const PASSING = [0, 429, 502, 503, 504];
 /**
  * Events, each a CustomEvent: 'state' (State), 'picture', 'sound', 'level', 'caption' (Message),
  * 'hint' ({message, arrivedAt}), 'lost' (Device), 'devices' (other ones are used), 'attempt'
- * (number of failed ones), 'recording' (it can't be kept).
+ * ({attempt: how many failed, refused: ApiProblem | null}), 'recording' (it can't be kept).
  */
 export class Practice extends EventTarget {
   /**
@@ -181,8 +181,8 @@ export class Practice extends EventTarget {
           this.#over(problem);
           break;
         }
-        this.problem = problem instanceof ApiProblem ? problem : null;
-        this.#emit('attempt', attempt);
+        const refused = problem instanceof ApiProblem ? problem : null;
+        this.#emit('attempt', { attempt, refused });
       }
       this.wake = new AbortController();
       await wait(pause, AbortSignal.any([this.wake.signal, this.closed.signal]));

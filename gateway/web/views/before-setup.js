@@ -138,38 +138,30 @@ export async function setup(root, context, practice, steps) {
 
   async function link() {
     if (practice.state !== 'connected' || !practice.connection) return;
-    say(rows.link, linkInWords(await practice.connection.stats()));
-  }
-
-  /**
-   * @param {ReturnType<typeof checkRow>} row
-   * @param {Finding} finding
-   */
-  function say(row, finding) {
-    if (row.show(finding) && finding.good !== null) context.announce(finding.text);
+    rows.link.show(linkInWords(await practice.connection.stats()));
   }
 
   practice.on('picture', signal, (detail) => {
-    say(rows.picture, pictureInWords(detail));
+    rows.picture.show(pictureInWords(detail));
     if (detail.calibrated && !calibrated) {
       calibrated = true;
-      say(rows.eyes, { good: true, text: 'Learned where your camera is.' });
+      rows.eyes.show({ good: true, text: 'Learned where your camera is.' });
     }
   });
   practice.on('sound', signal, (detail) => {
     const finding = soundInWords(detail, rows.sound.good === true);
-    if (finding) say(rows.sound, finding);
+    if (finding) rows.sound.show(finding);
   });
   practice.on('level', signal, (detail) => {
     const finding = soundInWords(detail, false);
-    if (finding) say(rows.sound, finding);
+    if (finding) rows.sound.show(finding);
   });
-  practice.on('attempt', signal, (detail) => {
-    if (detail < 2) return;
-    say(rows.link, {
+  practice.on('attempt', signal, ({ attempt, refused }) => {
+    if (attempt < 2) return;
+    rows.link.show({
       good: false,
-      text: practice.problem
-        ? `${practice.problem.error} Greenroom keeps trying.`
+      text: refused
+        ? `${refused.error} Greenroom keeps trying.`
         : 'Picture and sound don’t get through yet. Greenroom keeps trying. If this stays: a ' +
           'company network or a VPN often blocks it, so try another network, or without it.',
     });
@@ -207,21 +199,20 @@ export async function setup(root, context, practice, steps) {
  * @param {string} title
  */
 function checkRow(name, title) {
-  const text = el('p', null, 'Not checked yet');
+  // Said to a screen reader too when it changes.
+  const text = el('p', { role: 'status' }, 'Not checked yet');
   const place = el('div', { class: 'mark' }, icon(name));
   const item = el('li', null, place, el('div', null, el('h3', null, title), text));
   /** @type {{item: HTMLElement, place: HTMLElement, good: boolean | null,
-   *   show: (finding: Finding) => boolean}} */
+   *   show: (finding: Finding) => void}} */
   const row = {
     item,
     place,
     good: null,
     show(finding) {
-      const changed = text.textContent !== finding.text;
-      if (changed) fill(text, finding.text);
+      if (text.textContent !== finding.text) fill(text, finding.text);
       row.good = finding.good;
       item.className = finding.good === null ? '' : finding.good ? 'good' : 'warn';
-      return changed;
     },
   };
   return row;
