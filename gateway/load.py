@@ -8,6 +8,9 @@ import time
 MEMORY_S = 3.0
 """Measurements fade with this time constant: one slow moment refuses nobody."""
 
+MOST_S = 0.5
+"""A measurement stands for the time since the one before it, but for no more than this."""
+
 BUSY_LAG_S = 0.1
 """The event loop wakes up this late on average: packets, and so frames, come late."""
 
@@ -25,15 +28,11 @@ class Fading:
 
     def add(self, value: float, now: float) -> None:
         """now: seconds of a monotonic clock."""
-        kept = self._kept(now)
-        # Each measurement weighs as much as the time for which it stands.
-        self._mean, self._at = self._mean * kept + value * (1 - kept), now
+        weight = 1 - math.exp(-min(MOST_S, max(0.0, now - self._at)) / MEMORY_S)
+        self._mean, self._at = self.value(now) + value * weight, now
 
     def value(self, now: float) -> float:
-        return self._mean * self._kept(now)
-
-    def _kept(self, now: float) -> float:
-        return math.exp(min(0.0, self._at - now) / MEMORY_S)
+        return self._mean * math.exp(min(0.0, self._at - now) / MEMORY_S)
 
 
 class Load:

@@ -196,6 +196,7 @@ class VideoReceiver:
             scheduled = self._scheduled
         if scheduled:
             await asyncio.wait([asyncio.wrap_future(scheduled)])
+        await asyncio.sleep(0)  # what the thread has called for happens in this round
 
     # --- on a decoder thread
 

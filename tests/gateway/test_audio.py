@@ -1,0 +1,232 @@
+"""Opus packets to chunks: every 20 ms of sound is there, received or concealed."""
+
+import itertools
+
+import numpy as np
+import pytest
+from aiortc.rtp import RtpPacket
+from greenroom.v1.media_pb2 import AudioChunk
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import audio
+from gateway.audio import AudioReceiver, Chunker
+from gateway.capture_clock import CaptureClock, SenderClock
+from services.runtime.ledger import Ledger
+from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_RATE
+from tests.gateway import media
+
+SECONDS = 20
+SOUND = media.opus(media.sound(SECONDS))
+PACKET_US = 20_000
+CHUNK_US = 40_000
+START_US = 10**15
+
+
+class Heard:
+    """A receiver with what it emitted, at arrival times that a test sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.chunks: list[AudioChunk] = []
+        self.ledger = Ledger("gateway_audio")
+        self._now_us = START_US
+        monkeypatch.setattr(audio, "now_us", lambda: self._now_us)
+        clock = CaptureClock(48_000, SenderClock(), PACKET_US)
+        chunker = Chunker("s", self.chunks.append)
+        types = frozenset({media.OPUS_TYPE})
+        self.receiver = AudioReceiver(types, self.ledger, clock, chunker)
+
+    def add(self, packets: list[RtpPacket]) -> None:
+        """Each arrives when its 20 ms are over."""
+        for packet in packets:
+            self._now_us = START_US + PACKET_US + packet.timestamp * 1_000 // 48
+            self.receiver.add(packet)
+
+    @property
+    def concealed(self) -> int:
+        return sum(chunk.concealed_samples for chunk in self.chunks)
+
+    def check_timeline(self) -> None:
+        """No sample is missing, and each chunk begins where the last one ended."""
+        for number, chunk in enumerate(self.chunks):
+            assert chunk.header.sequence == number
+            assert len(chunk.pcm) == 2 * CHUNK_SAMPLES
+            assert chunk.sample_rate == SAMPLE_RATE
+            assert chunk.header.capture_time_us == START_US + number * CHUNK_US
+
+    def check_accounting(self) -> dict[str, int]:
+        accounting = self.ledger.accounting()
+        assert accounting.pending == 0
+        assert accounting.received == accounting.processed + sum(accounting.dropped.values())
+        return dict(accounting.dropped)
+
+    def samples(self) -> np.ndarray:
+        return np.concatenate([np.frombuffer(c.pcm, "<i2") for c in self.chunks]).astype(float)
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
+    return Heard(monkeypatch)
+
+
+def test_all_that_is_sent_is_heard(heard: Heard) -> None:
+    packets = media.opus_packets(SOUND, first=65_530)
+    heard.add(packets)
+    heard.receiver.close()
+    assert len(heard.chunks) == len(packets) // 2
+    heard.check_timeline()
+    assert heard.concealed == 0
+    assert heard.check_accounting() == {}
+    truth = media.sound(SECONDS, SAMPLE_RATE).astype(float)
+    got = heard.samples()[1_000:50_000]
+    best, lag = max(
+        (float(np.corrcoef(got, truth[1_000 - lag : 50_000 - lag])[0, 1]), lag)
+        for lag in range(300)
+    )
+    assert best > 0.7, "Opus does not keep a voice's waveform exactly"
+    assert 90 <= lag <= 120, "6.5 ms of look-ahead (RFC 6716, 2.1) at 16 kHz"
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1])
+@pytest.mark.parametrize("seed", range(5))
+def test_random_loss(heard: Heard, share: float, seed: int) -> None:
+    """2% and 10%: every 20 ms is there, and the concealed ones are counted exactly."""
+    sent = media.opus_packets(SOUND)
+    arrived = media.lose(sent, share, seed)
+    last = arrived[-1].sequence_number
+    heard.add(arrived)
+    lost = last + 1 - len(arrived)
+    assert lost > share * SECONDS * 50 * 0.4
+    heard.check_timeline()
+    assert len(heard.chunks) == (last + 1) // 2
+    assert heard.concealed == pytest.approx(lost * SAMPLE_RATE // 50, abs=SAMPLE_RATE // 50)
+    heard.receiver.close()
+    heard.check_accounting()
+    assert heard.ledger.accounting().processed == len(arrived)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_loss_and_reordering(heard: Heard, seed: int) -> None:
+    """A packet that is overtaken by up to two others is not lost."""
+    arrived = media.lose(media.opus_packets(SOUND), 0.05, seed)
+    last = max(packet.sequence_number for packet in arrived)
+    for packet in media.shuffle(arrived, reach=2, seed=seed):
+        heard._now_us = START_US + 60_000 + packet.timestamp * 1_000 // 48
+        heard.receiver.add(packet)
+    assert heard.ledger.accounting().dropped == {}
+    starts = [chunk.header.capture_time_us for chunk in heard.chunks]
+    steps = np.diff(starts)
+    assert len(heard.chunks) >= (last - audio.REORDER_PACKETS) // 2
+    assert steps.sum() == pytest.approx((len(starts) - 1) * CHUNK_US, abs=CHUNK_US)
+    lost = last + 1 - len(arrived)
+    assert heard.concealed == pytest.approx(lost * SAMPLE_RATE // 50, abs=2 * SAMPLE_RATE // 50)
+
+
+def test_a_long_hole_is_a_jump(heard: Heard) -> None:
+    packets = media.opus_packets(SOUND)
+    heard.add([*packets[:101], *packets[200:]])
+    starts = np.array([chunk.header.capture_time_us for chunk in heard.chunks])
+    steps = np.diff(starts)
+    assert sorted(set(steps)) == [CHUNK_US, 102 * PACKET_US]
+    assert heard.concealed == 0
+    assert [chunk.header.sequence for chunk in heard.chunks] == list(range(len(heard.chunks)))
+
+
+def test_silence_that_was_not_sent(heard: Heard) -> None:
+    """Discontinuous transmission: numbers go on, timestamps leap; nothing was lost."""
+    packets = media.opus_packets(SOUND)[:60]
+    for packet in packets[31:]:
+        packet.timestamp += 15 * 960
+    heard.add(packets)
+    heard.check_timeline()
+    assert len(heard.chunks) == (60 + 15) // 2
+    assert heard.concealed == 0
+
+
+@pytest.mark.parametrize("frame_ms", [10, 40, 60])
+def test_other_packet_lengths(monkeypatch: pytest.MonkeyPatch, frame_ms: int) -> None:
+    heard = Heard(monkeypatch)
+    data = media.opus(media.sound(6), frame_ms=frame_ms)
+    packets = media.opus_packets(data, step=48 * frame_ms)
+    kept = [p for i, p in enumerate(packets) if i % 10 != 2]
+    last = kept[-1].sequence_number
+    heard.add(kept)
+    total = (last + 1) * frame_ms * SAMPLE_RATE // 1000
+    assert len(heard.chunks) == total // CHUNK_SAMPLES
+    lost = (last + 1 - len(kept)) * frame_ms * SAMPLE_RATE // 1000
+    assert heard.concealed == pytest.approx(lost, abs=frame_ms * SAMPLE_RATE // 1000)
+
+
+def test_what_is_no_sound(heard: Heard) -> None:
+    packets = media.opus_packets(SOUND)[:40]
+    packets[10].payload = b""
+    packets[20].payload_type = 111
+    packets[30].payload = b"\xff" * 3
+    heard.add([*packets, packets[5], packets[39]])
+    heard.receiver.close()
+    heard.add([packets[39]])
+    assert heard.check_accounting() == {
+        "no_sound": 2,
+        "corrupt": 1,
+        "late": 2,
+        "connection_closed": 1,
+    }
+    starts = np.diff([chunk.header.capture_time_us for chunk in heard.chunks])
+    assert (np.abs(starts - CHUNK_US) <= PACKET_US).all()
+
+
+def test_another_source_goes_on(heard: Heard) -> None:
+    packets = media.opus_packets(SOUND)
+    fresh = media.opus_packets(SOUND, first=5)
+    for packet in fresh:
+        packet.ssrc = 77
+        packet.timestamp += 100 * 960
+    heard.add([*packets[:100], *fresh[:100]])
+    assert len(heard.chunks) == pytest.approx(100, abs=3)
+    assert heard.check_accounting() == {}
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 65_535), st.integers(0, 2**32 - 1), st.binary(max_size=80)),
+        max_size=40,
+    )
+)
+def test_nothing_breaks_it(packets: list[tuple[int, int, bytes]]) -> None:
+    ledger = Ledger("gateway_audio")
+    chunks: list[AudioChunk] = []
+    clock = CaptureClock(48_000, SenderClock(), PACKET_US)
+    receiver = AudioReceiver(
+        frozenset({media.OPUS_TYPE}), ledger, clock, Chunker("s", chunks.append)
+    )
+    for number, timestamp, payload in packets:
+        packet = media.padding(number, timestamp, media.OPUS_TYPE)
+        packet.payload = payload
+        receiver.add(packet)
+        assert len(receiver._held) <= audio.REORDER_PACKETS
+    receiver.close()
+    accounting = ledger.accounting()
+    assert accounting.received == len(packets)
+    assert accounting.pending == 0
+
+
+@given(st.lists(st.tuples(st.integers(1, 2_000), st.booleans()), max_size=30))
+def test_chunks_hold_every_sample(pieces: list[tuple[int, bool]]) -> None:
+    """In order, and with each concealed one counted where it is."""
+    chunks: list[AudioChunk] = []
+    chunker = Chunker("s", chunks.append)
+    at = 0
+    flags: list[bool] = []
+    for length, concealed in pieces:
+        samples = np.arange(at, at + length).astype(np.int16)
+        chunker.add(samples, START_US + at * MICROSECONDS // SAMPLE_RATE, concealed)
+        flags += [concealed] * length
+        at += length
+    assert len(chunks) == at // CHUNK_SAMPLES
+    for number, chunk in enumerate(chunks):
+        first = number * CHUNK_SAMPLES
+        expected = np.arange(first, first + CHUNK_SAMPLES).astype(np.int16)
+        assert np.array_equal(np.frombuffer(chunk.pcm, "<i2"), expected)
+        assert chunk.concealed_samples == sum(flags[first : first + CHUNK_SAMPLES])
+    starts = [chunk.header.capture_time_us for chunk in chunks]
+    assert all(abs(b - a - CHUNK_US) <= 125_000 for a, b in itertools.pairwise(starts))
