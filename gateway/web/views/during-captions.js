@@ -13,7 +13,8 @@ const KEPT = 3; // utterances: more than fit are cut off at the top
 export function captions(practice, signal) {
   const text = el('p', null);
   // Not a live region: a screen reader would talk over the candidate.
-  const place = el('div', { class: 'captions', 'aria-label': 'Captions', role: 'group' }, text);
+  const place = el('div', { class: 'captions', 'aria-label': 'Captions', role: 'group' },
+    el('div', { class: 'captions-lines' }, text));
   /** @type {Map<number, string>} */
   let utterances = new Map();
 
