@@ -77,7 +77,7 @@ def _lifespan(
             grpc.aio.insecure_channel(settings.reports_address) as channel,
         ):
             registry = Registry(bus, settings.session_minutes)
-            load = Load()
+            load = Load(settings.busy_ms / 1000)
             sessions = Sessions(bus, registry, settings, load)
             rpc = SessionRpc(registry, sessions)
             app.state.context = Context(

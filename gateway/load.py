@@ -11,13 +11,6 @@ MEMORY_S = 3.0
 MOST_S = 0.5
 """A measurement stands for the time since the one before it, but for no more than this."""
 
-BUSY_LAG_S = 0.1
-"""The event loop wakes up this late on average: packets, and so frames, come late."""
-
-BUSY_WAIT_S = 0.1
-"""Frames wait this long for a decoder on average: samplers are at their floor by now, and
-the budget from capture to publish is spent."""
-
 
 class Fading:
     """A mean of measurements that fades towards 0 when none come."""
@@ -36,9 +29,14 @@ class Fading:
 
 
 class Load:
-    """Event-loop lag and decoder wait of this process."""
+    """Event-loop lag and decoder wait of this process.
 
-    def __init__(self) -> None:
+    busy_s: of either, on average. Packets and frames then come that late, samplers are at
+    their floor, and the budget from capture to publish is long spent.
+    """
+
+    def __init__(self, busy_s: float) -> None:
+        self._busy_s = busy_s
         self._lag = Fading()
         self._wait = Fading()
 
@@ -52,4 +50,4 @@ class Load:
     def busy(self) -> bool:
         """A further session would come at the expense of those that are here."""
         now = time.monotonic()
-        return self._lag.value(now) > BUSY_LAG_S or self._wait.value(now) > BUSY_WAIT_S
+        return max(self._lag.value(now), self._wait.value(now)) > self._busy_s

@@ -28,6 +28,12 @@ class GatewaySettings(RuntimeSettings):
     max_sessions: int = Field(
         24, ge=1, description="connected sessions above which new ones get 503"
     )
+    busy_ms: float = Field(
+        200.0,
+        gt=0,
+        description="how late the event loop or the decoders may be on average before new "
+        "sessions get 503",
+    )
     session_minutes: float = Field(120.0, gt=0, description="how long a session's token is valid")
     grace_seconds: float = Field(
         30.0, gt=0, description="how long a session waits for its candidate to reconnect"

@@ -76,7 +76,13 @@ def run_gateway(nats_url: str) -> RunGateway:
     async def run(**settings: Any) -> AsyncIterator[Gateway]:
         port = free_port()
         made = GatewaySettings.model_validate(
-            {"nats_url": nats_url, "http_port": port, "stream_max_bytes": 256 * 1024**2} | settings
+            {
+                "nats_url": nats_url,
+                "http_port": port,
+                "stream_max_bytes": 256 * 1024**2,
+                "busy_ms": 60_000,  # a busy machine shall fail no test
+            }
+            | settings
         )
         app = await asyncio.to_thread(create_app, made)  # reads files
         server = uvicorn.Server(

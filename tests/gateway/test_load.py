@@ -29,7 +29,7 @@ def test_rate_of_measurements_does_not_matter() -> None:
 def test_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = 1_000.0
     monkeypatch.setattr(time, "monotonic", lambda: clock)
-    measured = Load()
+    measured = Load(0.1)
     assert not measured.busy
     measured.lagged(0.3)
     measured.waited(300_000)

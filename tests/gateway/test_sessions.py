@@ -1,0 +1,241 @@
+"""Sessions at a gateway: places, grace, other gateways, the end, and what is left of it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from greenroom.v1.common_pb2 import Header
+from greenroom.v1.media_pb2 import AudioChunk
+from greenroom.v1.session_pb2 import SessionEvent
+
+from gateway import live, sessions
+from gateway.load import Load
+from services.runtime.bus import Bus, Recorded
+from tests.gateway.conftest import Gateway, RunGateway, Session
+from tests.gateway.test_whip import connected, offer_of
+
+
+@contextlib.asynccontextmanager
+async def joined(session: Session) -> AsyncIterator[RTCPeerConnection]:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    answer = await session.offer(await offer_of(connection, "audio"))
+    try:
+        assert answer.status_code == 201, answer.text
+        await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+        await connected(connection)
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def until(condition: Callable[[], object], patience_s: float = 10.0) -> None:
+    async with asyncio.timeout(patience_s):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def events_of(bus: Bus, session_id: str) -> list[str]:
+    """Kinds of the session's events so far."""
+    got: list[str] = []
+
+    async def take(recorded: Recorded) -> None:
+        if isinstance(recorded.message, SessionEvent):
+            got.append(recorded.message.WhichOneof("body") or "")
+
+    subscription = await bus.follow(session_id, take, signals=())
+    await asyncio.sleep(0.3)
+    await subscription.unsubscribe()
+    return got
+
+
+async def until_ended(gateway: Gateway, session: Session, patience_s: float = 10.0) -> None:
+    async with asyncio.timeout(patience_s):
+        while not (await gateway.context.registry.find(session.id)).ended:
+            await asyncio.sleep(0.02)
+    assert gateway.context.sessions.get(session.id) is None
+
+
+async def test_a_full_gateway_refuses_and_the_others_go_on(run_gateway: RunGateway) -> None:
+    async with run_gateway(max_sessions=2) as gateway:
+        first, second, third = [await gateway.create() for _ in range(3)]
+        offer = await spare_offer()
+        async with joined(first) as connection, joined(second):
+            refused = await third.offer(offer)
+            assert refused.status_code == 503
+            assert int(refused.headers["Retry-After"]) > 0
+            new = await gateway.http.post("/api/sessions", json={})
+            assert new.status_code == 503
+            assert connection.connectionState == "connected"
+            again = await first.offer(offer)
+            assert again.status_code == 201, "who has a place may reconnect"
+        await second.post("end")
+        assert (await third.offer(offer)).status_code == 201
+
+
+async def spare_offer() -> str:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    offer = await offer_of(connection, "audio")
+    await connection.close()
+    return offer
+
+
+async def test_offers_at_the_same_moment_do_not_pass_together(run_gateway: RunGateway) -> None:
+    async with run_gateway(max_sessions=2) as gateway:
+        made = [await gateway.create() for _ in range(6)]
+        offer = await spare_offer()
+        answers = await asyncio.gather(*(session.offer(offer) for session in made))
+        assert sorted(a.status_code for a in answers) == [201, 201, 503, 503, 503, 503]
+
+
+async def test_a_gateway_short_of_time_refuses(run_gateway: RunGateway) -> None:
+    """As measured, and not by a count: the loop is late, then it is not."""
+    async with run_gateway(busy_ms=2_000) as gateway:
+        session, other = await gateway.create(), await gateway.create()
+        offer = await spare_offer()
+        async with joined(session) as connection:
+            load = gateway.context.sessions._load
+            late = asyncio.create_task(report_late(load))
+            await until(lambda: load.busy)
+            refused = await other.offer(offer)
+            assert refused.status_code == 503
+            assert "short of time" in refused.json()["error"]
+            assert (await gateway.http.post("/api/sessions", json={})).status_code == 503
+            assert connection.connectionState == "connected"
+            assert (await session.offer(offer)).status_code == 201
+            late.cancel()
+            await until(lambda: not load.busy, patience_s=20)
+            assert (await other.offer(offer)).status_code == 201
+
+
+async def report_late(load: Load) -> None:
+    while True:
+        load.waited(6_000_000)
+        await asyncio.sleep(0.05)
+
+
+async def test_waiting_sessions_are_bounded(run_gateway: RunGateway) -> None:
+    async with run_gateway(max_sessions=1) as gateway:
+        for _ in range(1 + sessions.WAITING_PLACES):
+            await gateway.create()
+        assert (await gateway.http.post("/api/sessions", json={})).status_code == 503
+
+
+async def test_the_grace_of_a_lost_candidate(run_gateway: RunGateway, bus: Bus) -> None:
+    async with run_gateway(grace_seconds=0.5) as gateway:
+        session = await gateway.create()
+        waiting = await gateway.create()
+        async with joined(session):
+            pass
+        await until_ended(gateway, session)
+        assert (await session.post("pause")).status_code == 410
+        events = await events_of(bus, session.id)
+        assert events == ["started", "media_connected", "media_disconnected", "ended"]
+        assert gateway.context.sessions.get(waiting.id), "not yet connected: waits longer"
+
+
+async def test_a_session_that_is_never_used(run_gateway: RunGateway) -> None:
+    async with run_gateway(unused_minutes=0.01) as gateway:
+        session = await gateway.create()
+        await until_ended(gateway, session)
+        assert (await session.post("pause")).status_code == 410
+
+
+async def test_a_session_whose_time_is_over(run_gateway: RunGateway) -> None:
+    async with run_gateway(session_minutes=0.03) as gateway:
+        session = await gateway.create()
+        async with joined(session):
+            await until_ended(gateway, session)
+        expired = await session.post("pause")
+        assert expired.status_code == 401
+        assert "expired" in expired.json()["error"]
+
+
+async def test_a_connection_that_never_stands(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An offer whose ICE never comes: its place is free again."""
+    monkeypatch.setattr(live, "CONNECT_PATIENCE_US", 500_000)
+    session = await gateway.create()
+    offer = await spare_offer()
+    lines = [line for line in offer.splitlines() if "candidate" not in line]
+    assert (await session.offer("\r\n".join(lines) + "\r\n")).status_code == 201
+    here = gateway.context.sessions.get(session.id)
+    assert here
+    assert here.peer
+    await until(lambda: here.peer is None)
+
+
+async def test_a_session_of_another_gateway(
+    run_gateway: RunGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is left alone while its gateway lives, ended here on request, adopted when orphaned."""
+    monkeypatch.setattr(sessions, "ADOPT_S", 0.5)
+    async with run_gateway() as one:
+        async with run_gateway() as two:
+            session, other = await two.create(), await two.create()
+            await asyncio.sleep(2.5)
+            assert one.context.sessions.get(session.id) is None
+            ended = await one.http.post(f"/api/sessions/{other.id}/end", headers=other.headers)
+            assert ended.status_code == 204
+            await until(lambda: two.context.sessions.get(other.id) is None)
+            again = await two.http.get(f"/api/sessions/{other.id}", headers=other.headers)
+            assert again.json()["state"] == "ended"
+        await until(lambda: one.context.sessions.get(session.id))
+        orphan = one.context.sessions.get(session.id)
+        assert orphan
+        assert orphan.ever_connected, "its grace time has begun"
+        state = await one.http.get(f"/api/sessions/{session.id}", headers=session.headers)
+        assert state.json()["state"] == "disconnected"
+
+
+async def test_a_reconnection_at_another_gateway(run_gateway: RunGateway) -> None:
+    """The first gateway sees the media at the other one, and does not end the session."""
+    async with run_gateway(grace_seconds=0.5) as one, run_gateway() as two:
+        session = await one.create()
+        async with joined(session):
+            pass
+        moved = Session(two, session.created)
+        async with joined(moved):
+
+            async def send() -> None:
+                while True:
+                    await two.context.bus.publish_audio(
+                        AudioChunk(header=Header(session_id=session.id))
+                    )
+                    await asyncio.sleep(0.05)
+
+            sending = asyncio.create_task(send())
+            await until(lambda: one.context.sessions.get(session.id) is None)
+            sending.cancel()
+            assert not (await one.context.registry.find(session.id)).ended
+            assert two.context.sessions.get(session.id)
+
+
+async def test_requests_that_meet_the_end(gateway: Gateway) -> None:
+    """Offers and event streams at the same moment as the end leave nothing open."""
+    offer = await spare_offer()
+    for _ in range(5):
+        session = await gateway.create()
+        answers = await asyncio.gather(
+            session.offer(offer), session.post("end"), session.offer(offer), session.post("end")
+        )
+        assert all(a.status_code in (201, 204, 404, 410) for a in answers), answers
+        assert gateway.context.sessions.get(session.id) is None
+
+
+async def test_nothing_is_left_of_a_session(gateway: Gateway) -> None:
+    session = await gateway.create()
+    async with joined(session):
+        await session.post("end")
+    before = asyncio.all_tasks()
+    for _ in range(3):
+        session = await gateway.create()
+        async with joined(session):
+            await session.post("end")
+    await asyncio.sleep(0.1)
+    left = {task for task in asyncio.all_tasks() - before if not task.done()}
+    assert not left
+    assert not gateway.context.sessions._live
+    assert not gateway.context.sessions._joining
