@@ -57,6 +57,7 @@ SUBJECTS: dict[Kind.ValueType, str] = {
     Kind.KIND_GATEWAY_AUDIO: "gateway",
 }
 ACCOUNTING_SUBJECT = "accounting"
+KINDS_WITH_WORDS = (Kind.KIND_VOICE, Kind.KIND_ANSWERS)
 
 SessionMessage = SessionEvent | Signal | Hint
 Media = TypeVar("Media", VideoFrame, AudioChunk)
@@ -322,10 +323,39 @@ class Bus:
             return None
 
     async def purge(self, session_id: str) -> None:
-        """Remove all that the stream and the bucket hold of a session."""
+        """Remove all that the stream and the bucket hold of a session.
+
+        A purge only forgets: the bytes stay in the server's files until it compacts them. So
+        what was said and asked is overwritten first; the many numbers need not be.
+        """
+        await self._overwrite_words(session_id)
         for subject in (f"events.{session_id}", f"signals.{session_id}.*", f"hints.{session_id}"):
             await self._js.purge_stream(STREAM, subject=subject)
         await self.sessions.purge(session_id)
+
+    async def _overwrite_words(self, session_id: str) -> None:
+        """By deleting one by one, for which the server writes random bytes over a message."""
+        subjects = [f"events.{session_id}"]
+        subjects += [f"signals.{session_id}.{SUBJECTS[kind]}" for kind in KINDS_WITH_WORDS]
+        count = 0
+        for subject in subjects:
+            info = await self._js.stream_info(STREAM, subjects_filter=subject)
+            count += sum((info.state.subjects or {}).values())
+        if not count:
+            return
+        subscription = await self._js.subscribe(
+            "",
+            stream=STREAM,
+            config=ConsumerConfig(filter_subjects=subjects),
+            ordered_consumer=True,
+        )
+        try:
+            for _ in range(count):
+                raw = await subscription.next_msg(timeout=PUBLISH_TIMEOUT_S)
+                if _has_words(_decode(raw.subject, raw.data)):
+                    await self._js.delete_msg(STREAM, raw.metadata.sequence.stream)
+        finally:
+            await subscription.unsubscribe()
 
     async def watch(self, bucket: KeyValue, keys: str) -> AsyncIterator[KeyValue.Entry | None]:
         """A bucket's entries now and as they change; None once when the present is complete."""
@@ -337,6 +367,13 @@ class Bus:
             # A closed connection has no subscription left to end.
             with contextlib.suppress(nats.errors.ConnectionClosedError):
                 await watcher.stop()  # type: ignore[no-untyped-call]
+
+
+def _has_words(message: SessionMessage | None) -> bool:
+    """Transcripts and answers say what was said, the start what was asked and why."""
+    if isinstance(message, Signal):
+        return message.WhichOneof("body") in ("transcript", "answer")
+    return isinstance(message, SessionEvent) and message.HasField("started")
 
 
 def _decode(subject: str, data: bytes) -> SessionMessage | None:

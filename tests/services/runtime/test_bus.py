@@ -84,6 +84,30 @@ async def test_purge_leaves_nothing(bus: Bus) -> None:
     await bus.purge(other)
 
 
+async def test_purge_overwrites_what_was_said(
+    bus: Bus, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """In the server's own files; of other sessions nothing is touched."""
+    session_id, other = secrets.token_hex(8), secrets.token_hex(8)
+
+    def left(said: str) -> int:
+        files = tmp_path_factory.getbasetemp().rglob("*.blk")
+        return sum(file.read_bytes().count(said.encode()) for file in files)
+
+    for each in (session_id, other):
+        for sequence in range(3):
+            spoken = signal(each, sequence)
+            spoken.kind = Kind.KIND_VOICE
+            spoken.transcript.text = f"what {each} said"
+            await bus.publish_signal(spoken)
+    assert await asyncio.to_thread(left, f"what {session_id} said") == 3
+    await bus.purge(session_id)
+    assert await asyncio.to_thread(left, f"what {session_id} said") == 0
+    assert await asyncio.to_thread(left, f"what {other} said") == 3
+    assert len(await collect(bus, other)) == 3
+    await bus.purge(other)
+
+
 async def test_a_newer_or_broken_message_harms_nobody(bus: Bus) -> None:
     session_id = secrets.token_hex(8)
     unknown_field = b"\xfa\x3e\x03new"  # field 999, which this version does not know
