@@ -24,16 +24,19 @@ class Fold:
 
     def take(self, message: SessionEvent | Signal) -> Hint | None:
         """Fold the next message of the stream; a hint, when one is due."""
+        if self.state.closed:
+            return None
         self.state.fold(message)
         if isinstance(message, SessionEvent):
             self._turn(message)
             return None
         now_us = self.state.now_us
-        if self.state.closed or now_us - self._decided_us < DECIDE_EVERY_US:
+        if now_us - self._decided_us < DECIDE_EVERY_US:
             return None
         self._decided_us = now_us
-        enabled = self.state.live_hints and self.state.paused_since_us is None
-        hint = self._policy.decide(list(triggers(self.state)), enabled=enabled)
+        if not self.state.live_hints:
+            return None
+        hint = self._policy.decide(list(triggers(self.state)))
         if hint is not None:
             self.state.hints.append(hint)
         return hint

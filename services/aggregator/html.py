@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
-from greenroom.v1.report_pb2 import MeasureValue, QuestionReport, Report, Score, Series
+from greenroom.v1.report_pb2 import Evidence, MeasureValue, QuestionReport, Report, Score, Series
 from greenroom.v1.signals_pb2 import DisfluencySpan, StarResult
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from services.aggregator.claims import figure
+from services.aggregator.wording import clock, figure, usual
 from services.runtime.measures import MEASURES, Measure
 
 PLOT_WIDTH, PLOT_HEIGHT = 640, 90
-PLOT_MARGIN = 6
+PLOT_LEFT, PLOT_MARGIN = 90, 6
+"""Room for names and figures, and above and below a line."""
+
+TICKS = 5
 GAP_MS = 2_500
 """Points further apart are not joined: nothing was seen between them."""
 
 AFFECT_NOTE = (
-    "Scores of stress and confidence describe what others could see and hear, against your own "
-    "first minute where there was one. They are no diagnosis."
+    "Signs of stress and confident delivery describe what others could see and hear, not what "
+    "you felt."
 )
 
-PLOTTED = ("speech_rate", "pitch_median", "loudness", "eye_contact", "movement", "smile")
+PLOTTED = (
+    "speech_rate",
+    "pitch_median",
+    "pause_mean",
+    "eye_contact",
+    "loudness",
+    "movement",
+    "smile",
+)
+STEMS = "pause_mean"
+"""Drawn as one stem for each event, not as a line."""
+
 MARKED = {
     "pause": "pause",
     "filled_pause": "um, uh",
@@ -48,8 +63,10 @@ def render(report: Report) -> str:
         report=report,
         timeline=_timeline(report),
         plots=[_plot(series, report) for series in _plotted(report)],
+        ticks=_ticks(report),
         width=PLOT_WIDTH,
         height=PLOT_HEIGHT,
+        left=PLOT_LEFT,
         affect_note=AFFECT_NOTE,
     )
 
@@ -64,16 +81,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        clock=clock, value=value, interval=interval, name=name, usual=usual, score=score
+        clock=clock, value=value, likely=likely, name=name, usual=usual, parts=parts, unseen=unseen
     )
     environment.globals.update(star_names=STAR_NAMES, marked_words=word_classes, measure=measure)
     return environment
-
-
-def clock(milliseconds: int) -> str:
-    """m:ss"""
-    seconds = round(milliseconds / 1000)
-    return f"{seconds // 60}:{seconds % 60:02d}"
 
 
 def measure(name_: str) -> Measure:
@@ -84,36 +95,39 @@ def name(measure_: str) -> str:
     return MEASURES[measure_].name
 
 
-def value(found: MeasureValue) -> str:
-    if not found.HasField("value"):
-        return f"not seen: {found.not_seen}"
+def value(found: MeasureValue | Evidence) -> str:
     return figure(found.measure, found.value)
 
 
-def interval(found: MeasureValue) -> str:
-    """The 95% interval in the measure's own unit."""
+def likely(found: MeasureValue | Evidence) -> str:
+    """The 95% interval in the measure's own unit, where there is one."""
     if not found.HasField("low"):
         return ""
     digits = 0 if abs(found.high) >= 10 else 1
-    return f"{found.low:.{digits}f} to {found.high:.{digits}f}"
+    return f" ({found.low:.{digits}f} to {found.high:.{digits}f} likely)"
 
 
-def usual(measure_: str) -> str:
-    """The usual range in words."""
-    entry = MEASURES[measure_]
-    unit = "" if entry.unit in ("%", "") else f" {entry.unit}"
-    sign = "%" if entry.unit == "%" else ""
-    if entry.low is not None and entry.high is not None:
-        return f"{entry.low:g} to {entry.high:g}{sign}{unit}"
-    if entry.low is not None:
-        return f"{entry.low:g}{sign}{unit} or more"
-    return f"{entry.high:g}{sign}{unit} or less" if entry.high is not None else ""
+def unseen(measures: Iterable[MeasureValue]) -> list[tuple[str, str]]:
+    """(why, names) of what was not seen, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for found in measures:
+        if not found.HasField("value"):
+            by_reason.setdefault(found.not_seen, []).append(name(found.measure))
+    return [(why, ", ".join(names)) for why, names in by_reason.items()]
 
 
-def score(found: Score) -> str:
-    if not found.HasField("value"):
-        return f"not given: {found.not_seen}"
-    return f"{found.value:.0f} (between {found.low:.0f} and {found.high:.0f})"
+def parts(found: Score) -> list[dict[str, str]]:
+    """What a score rests on, the weightiest first."""
+    seen = {evidence.measure: evidence for evidence in found.evidence}
+    ordered = sorted(found.contributions.items(), key=lambda part: (-abs(part[1]), part[0]))
+    return [
+        {
+            "name": name(measure_),
+            "figure": value(seen[measure_]) if measure_ in seen else "",
+            "points": f"{points:+.1f} points",
+        }
+        for measure_, points in ordered
+    ]
 
 
 def word_classes(report: Report, question: QuestionReport) -> list[tuple[str, str]]:
@@ -138,23 +152,40 @@ def _plotted(report: Report) -> list[Series]:
 
 
 def _x(milliseconds: float, report: Report) -> float:
-    return round(PLOT_WIDTH * milliseconds / max(report.duration_ms, 1), 1)
+    return round(PLOT_LEFT + _length(milliseconds, report), 1)
+
+
+def _length(milliseconds: float, report: Report) -> float:
+    return round((PLOT_WIDTH - PLOT_LEFT) * milliseconds / max(report.duration_ms, 1), 1)
+
+
+def _ticks(report: Report) -> list[dict[str, object]]:
+    """Times along the lower edge."""
+    anchors = ["start", *["middle"] * (TICKS - 2), "end"]
+    times = [report.duration_ms * number // (TICKS - 1) for number in range(TICKS)]
+    return [
+        {"x": _x(at, report), "text": clock(at), "anchor": anchor}
+        for at, anchor in zip(times, anchors, strict=True)
+    ]
 
 
 def _plot(series: Series, report: Report) -> dict[str, object]:
     """One measure over time: its lines (broken where it was not seen) and usual range."""
     entry = MEASURES[series.measure]
     bounds = [edge for edge in (entry.low, entry.high) if edge is not None]
-    low, high = min([*series.value, *bounds]), max([*series.value, *bounds])
+    stems = series.measure == STEMS
+    low = 0.0 if stems else min([*series.value, *bounds])
+    high = max([*series.value, *bounds])
     span = max(high - low, 1e-6)
 
     def y(value_: float) -> float:
         share = (value_ - low) / span
         return round(PLOT_HEIGHT - PLOT_MARGIN - share * (PLOT_HEIGHT - 2 * PLOT_MARGIN), 1)
 
+    points = list(zip(series.time_ms, series.value, strict=True))
     lines: list[list[str]] = []
     before = None
-    for at, value_ in zip(series.time_ms, series.value, strict=True):
+    for at, value_ in [] if stems else points:
         if before is None or at - before > GAP_MS:
             lines.append([])
         lines[-1].append(f"{_x(at, report)},{y(value_)}")
@@ -164,13 +195,15 @@ def _plot(series: Series, report: Report) -> dict[str, object]:
         top = y(entry.high if entry.high is not None else high)
         bottom = y(entry.low if entry.low is not None else low)
         band = {"y": top, "height": max(0.0, bottom - top)}
+    range_ = usual(series.measure)
     return {
-        "name": entry.name,
-        "unit": entry.unit,
-        "lines": [" ".join(points) for points in lines],
+        "name": "Pauses" if stems else entry.name,
+        "about": ", ".join([entry.unit, *([f"usual: {range_}"] if range_ else [])]),
+        "lines": [" ".join(line) for line in lines],
+        "stems": [{"x": _x(at, report), "y": y(value_)} for at, value_ in points if stems],
         "band": band,
         "low": f"{low:.0f}",
-        "high": f"{high:.0f}",
+        "high": f"{high:.0f}" if high >= 10 else f"{high:.1f}",
     }
 
 
@@ -183,7 +216,7 @@ def _timeline(report: Report) -> dict[str, object]:
             marks = [
                 {
                     "x": _x(moment.start_ms, report),
-                    "width": max(1.5, _x(moment.end_ms - moment.start_ms, report)),
+                    "width": max(1.5, _length(moment.end_ms - moment.start_ms, report)),
                     "title": f"{words} at {clock(moment.start_ms)}",
                 }
                 for moment in moments
@@ -192,7 +225,7 @@ def _timeline(report: Report) -> dict[str, object]:
     questions = [
         {
             "x": _x(question.start_ms, report),
-            "width": _x(question.end_ms - question.start_ms, report),
+            "width": _length(question.end_ms - question.start_ms, report),
             "number": number,
         }
         for number, question in enumerate(report.questions, 1)

@@ -6,6 +6,7 @@ feedback helps when it is rare and readable at a glance; teaching belongs in the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from greenroom.v1.common_pb2 import Header, Kind
@@ -37,7 +38,8 @@ class Trigger:
     at_us: int
     source: Kind.ValueType
     when_silent: bool = False
-    """May come in an answer's first 15 s: the candidate has not begun."""
+    """The candidate has not begun. It may come in an answer's first 15 s, and though kind it
+    praises nothing: it pays for no correction."""
 
 
 class HintPolicy:
@@ -47,11 +49,12 @@ class HintPolicy:
         self._session_id = session_id
         self._last_us: int | None = None
         self._in_answer = 0
-        self._corrections = 0
-        self._positives = 0
+        self._credit = 0
+        """Praise shown less corrections shown: never below zero."""
         self._answer_us: int | None = None
         self._question_id = ""
-        self._shown: list[str] = []
+        self._shown = 0
+        self._last = ""
 
     def begin_answer(self, question_id: str, at_us: int) -> None:
         self._question_id, self._answer_us, self._in_answer = question_id, at_us, 0
@@ -59,45 +62,48 @@ class HintPolicy:
     def end_answer(self) -> None:
         self._answer_us = None
 
-    def decide(self, triggers: list[Trigger], *, enabled: bool) -> Hint | None:
-        """At most one hint. A positive comes first whenever corrections are ahead."""
-        if not enabled or self._answer_us is None:
+    def decide(self, triggers: Iterable[Trigger]) -> Hint | None:
+        """At most one hint; a correction only after praise that no other correction used."""
+        answer_us = self._answer_us
+        if answer_us is None:
             return None
-        allowed = [trigger for trigger in triggers if self._allows(trigger)]
+        allowed = [trigger for trigger in triggers if self._allows(trigger, answer_us)]
         if not allowed:
             return None
         # The same nudge twice in a row teaches nothing: prefer another.
-        last = self._shown[-1] if self._shown else ""
-        chosen = min(allowed, key=lambda t: (t.name == last, t.positive, -t.confidence, t.name))
+        chosen = min(
+            allowed, key=lambda t: (t.name == self._last, t.positive, -t.confidence, t.name)
+        )
         return self._show(chosen)
 
-    def _allows(self, trigger: Trigger) -> bool:
-        assert self._answer_us is not None
+    def _allows(self, trigger: Trigger, answer_us: int) -> bool:
         if trigger.confidence < MIN_CONFIDENCE or len(trigger.text.split()) > MOST_WORDS:
             return False
         if self._last_us is not None and trigger.at_us - self._last_us < APART_US:
             return False
-        if self._in_answer >= MOST_PER_ANSWER or trigger.at_us < self._answer_us:
+        if self._in_answer >= MOST_PER_ANSWER or trigger.at_us < answer_us:
             return False
-        early = trigger.at_us - self._answer_us < QUIET_START_US
+        early = trigger.at_us - answer_us < QUIET_START_US
         if early and not trigger.when_silent:
             return False
-        # One positive for each correction: after a correction the next is praise.
-        return trigger.positive or self._corrections <= self._positives
+        return trigger.positive or self._credit > 0
 
     def _show(self, trigger: Trigger) -> Hint:
         self._last_us = trigger.at_us
         self._in_answer += 1
-        self._positives += trigger.positive
-        self._corrections += not trigger.positive
-        self._shown.append(trigger.name)
+        if not trigger.positive:
+            self._credit -= 1
+        elif not trigger.when_silent:
+            self._credit += 1
+        self._last = trigger.name
+        self._shown += 1
         return Hint(
             header=Header(
                 session_id=self._session_id,
-                sequence=len(self._shown) - 1,
+                sequence=self._shown - 1,
                 capture_time_us=trigger.at_us,
             ),
-            hint_id=str(len(self._shown)),
+            hint_id=str(self._shown),
             trigger=trigger.name,
             text=trigger.text,
             icon=trigger.icon,

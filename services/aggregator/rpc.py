@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
@@ -17,9 +18,11 @@ from greenroom.v1.report_pb2 import (
 )
 from greenroom.v1.report_pb2_grpc import ReportServiceServicer
 from greenroom.v1.session_pb2 import SessionInfo
-from nats.js.errors import KeyNotFoundError
+from nats.js.errors import KeyNotFoundError, NoKeysError
 
+from services.aggregator.affect import without_affect
 from services.aggregator.html import render
+from services.aggregator.report import to_json
 from services.aggregator.store import Store, StoredReport
 from services.runtime.bus import Bus
 
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
 class ReportRpc(ReportServiceServicer):
     """Reads and erases what the store has; any aggregator answers for all sessions."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, affect: bool) -> None:
+        """affect: whether reports that were written with affect scores still show them."""
+        self._affect = affect
         self._bus: Bus | None = None
         self._store: Store | None = None
 
@@ -49,23 +54,30 @@ class ReportRpc(ReportServiceServicer):
             await context.abort(code, why)
             raise AssertionError("abort raises")
         report = Report.FromString(stored.message)
-        return GetReportResponse(report=report, json=stored.json.decode(), html=render(report))
+        if report.affect and not self._affect:
+            report = without_affect(report)
+            json = to_json(report)
+        else:
+            json = stored.json.decode()
+        return GetReportResponse(report=report, json=json, html=render(report))
 
     async def ListReports(  # noqa: N802
         self, request: ListReportsRequest, context: Call
     ) -> ListReportsResponse:
         _, store = await self._ready(context)
         stored = await store.of_candidate(request.candidate_id)
-        return ListReportsResponse(reports=[_summary(each) for each in stored])
+        return ListReportsResponse(reports=[self._summary(each) for each in stored])
 
     async def Erase(  # noqa: N802
         self, request: EraseRequest, context: Call
     ) -> EraseResponse:
         bus, store = await self._ready(context)
         gone = await store.erase(session_id=request.session_id, candidate_id=request.candidate_id)
-        for session_id in {*gone, request.session_id} - {""}:
+        live = [] if request.session_id else await _sessions_of(bus, request.candidate_id)
+        erased = {*gone, *live, request.session_id} - {""}
+        for session_id in erased:
             await bus.purge(session_id)
-        return EraseResponse(sessions=len(gone))
+        return EraseResponse(sessions=len({*gone, *live}))
 
     async def _ready(self, context: Call) -> tuple[Bus, Store]:
         if self._bus is None or self._store is None:
@@ -82,13 +94,29 @@ class ReportRpc(ReportServiceServicer):
             return grpc.StatusCode.FAILED_PRECONDITION, "the report is being written"
         return grpc.StatusCode.FAILED_PRECONDITION, "the session has not ended"
 
+    def _summary(self, stored: StoredReport) -> ReportSummary:
+        report = Report.FromString(stored.message)
+        if not self._affect:
+            report = without_affect(report)
+        return ReportSummary(
+            session_id=report.session_id,
+            started_us=report.started_us,
+            duration_ms=report.duration_ms,
+            measures=report.measures,
+            scores=report.scores,
+        )
 
-def _summary(stored: StoredReport) -> ReportSummary:
-    report = Report.FromString(stored.message)
-    return ReportSummary(
-        session_id=report.session_id,
-        started_us=report.started_us,
-        duration_ms=report.duration_ms,
-        measures=report.measures,
-        scores=report.scores,
-    )
+
+async def _sessions_of(bus: Bus, candidate_id: str) -> list[str]:
+    """The candidate's sessions of which there is no report yet, or that are not yet forgotten."""
+    if not candidate_id:
+        return []
+    found = []
+    with contextlib.suppress(NoKeysError):
+        for key in await bus.sessions.keys():
+            with contextlib.suppress(KeyNotFoundError):
+                entry = await bus.sessions.get(key)
+                info = SessionInfo.FromString(entry.value or b"")
+                if info.candidate_id == candidate_id:
+                    found.append(info.session_id)
+    return found

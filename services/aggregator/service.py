@@ -15,7 +15,8 @@ from services.runtime.leases import Leases
 
 
 def main() -> None:
-    rpc = ReportRpc()
+    settings = AggregatorSettings()
+    rpc = ReportRpc(affect=settings.affect)
 
     async def serve(bus: Bus, settings: AggregatorSettings) -> None:
         async with Store(settings.database_url.get_secret_value()) as store:
@@ -30,7 +31,7 @@ def main() -> None:
 
     process.run(
         "aggregator",
-        AggregatorSettings(),
+        settings,
         serve,
         lambda server: add_ReportServiceServicer_to_server(rpc, server),
     )

@@ -1,21 +1,27 @@
 """The fold: a session's messages in stream order, gathered for hints and the report.
 
-Free of wall clock and randomness: the same messages give the same state.
+Free of wall clock and randomness: the same messages give the same state. A message that
+comes twice counts once, and media messages may come in any order: a takeover does both.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from greenroom.v1.common_pb2 import Kind
-from greenroom.v1.session_pb2 import Hint, Question, SessionEvent
+from greenroom.v1.session_pb2 import Hint, Question, QuestionStarted, SessionEvent
 from greenroom.v1.signals_pb2 import (
     Accounting,
     AnswerEvaluation,
+    FaceEvent,
     FaceState,
+    GestureEvent,
     GestureState,
     Signal,
     TranscriptSegment,
+    VoiceEvent,
     VoiceState,
     Word,
 )
@@ -23,7 +29,11 @@ from greenroom.v1.signals_pb2 import (
 ANALYZERS = (Kind.KIND_FACE, Kind.KIND_GESTURE, Kind.KIND_VOICE, Kind.KIND_ANSWERS)
 
 MAX_WINDOWS = 5 * 3600 * 3
-"""State messages kept of one kind: three hours at five a second; later ones are not counted."""
+"""State messages kept of one kind: three hours at five a second; later ones are not counted.
+As many events and utterances."""
+
+MAX_QUESTIONS = 1000
+"""Turns kept: a client that asks without end fills no memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,6 @@ class Event:
     end_us: int
     detail: str
     confidence: float
-    value: float | None = None
 
 
 @dataclass
@@ -58,7 +67,6 @@ class Asked:
     attempt: int
     start_us: int
     end_us: int | None = None
-    paused_us: int = 0
     evaluation: AnswerEvaluation | None = None
 
 
@@ -71,8 +79,6 @@ class SessionState:
     ended_us: int | None = None
     closed: bool = False
     live_hints: bool = True
-    camera_consent: bool = True
-    microphone_consent: bool = True
     questions: dict[str, Question] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     face: list[Window] = field(default_factory=list)
@@ -84,17 +90,13 @@ class SessionState:
     """The newest of each kind and lease."""
     video_connected: bool = False
     audio_connected: bool = False
-    disconnections: int = 0
+    pauses: list[tuple[int, int]] = field(default_factory=list)
+    """(start, end) of the times in which the candidate paused the practice."""
     paused_since_us: int | None = None
     hints: list[Hint] = field(default_factory=list)
     """Decided by the policy, in order."""
-
-    @property
-    def now_us(self) -> int:
-        """The session's own time: the newest media that anything was said of."""
-        ends = [windows[-1].end_us for windows in (self.face, self.gesture, self.voice) if windows]
-        starts = [asked.start_us for asked in self.asked]
-        return max([*ends, *starts, self.started_us or 0])
+    now_us: int = 0
+    """The session's own time: the newest media that anything was said of. Never goes back."""
 
     @property
     def current(self) -> Asked | None:
@@ -103,9 +105,17 @@ class SessionState:
 
     @property
     def words(self) -> list[Word]:
-        return [
-            word for number in sorted(self.utterances) for word in self.utterances[number].words
-        ]
+        return self.words_since(0)
+
+    def words_since(self, start_us: int) -> list[Word]:
+        """The words that begin then or later, in the order of their utterances."""
+        late: list[list[Word]] = []
+        for number in sorted(self.utterances, reverse=True):
+            words = [word for word in self.utterances[number].words if word.start_us >= start_us]
+            if start_us and self.utterances[number].words and not words:
+                break
+            late.append(words)
+        return [word for words in reversed(late) for word in words]
 
     @property
     def analyzers_done(self) -> list[Kind.ValueType]:
@@ -127,94 +137,117 @@ class SessionState:
     def _event(self, event: SessionEvent) -> None:
         at_us = event.header.capture_time_us
         match event.WhichOneof("body"):
-            case "started":
+            case "started" if self.started_us is None:
                 self.session_id = event.header.session_id
                 self.started_us = at_us
+                self.now_us = max(self.now_us, at_us)
                 self.live_hints = event.started.live_hints
-                self.camera_consent = event.started.consent.camera
-                self.microphone_consent = event.started.consent.microphone
                 self.questions = {question.id: question for question in event.started.questions}
             case "media_connected":
                 self.video_connected |= event.media_connected.video
                 self.audio_connected |= event.media_connected.audio
-            case "media_disconnected":
-                self.disconnections += 1
             case "question_started":
-                self._end_question(at_us)
-                started = event.question_started
-                self.asked.append(Asked(started.question_id, started.attempt, at_us))
-            case "paused":
+                self._ask(event.question_started, at_us)
+            case "paused" if self.paused_since_us is None:
                 self.paused_since_us = at_us
             case "resumed":
                 self._resume(at_us)
-            case "ended":
+            case "ended" if self.ended_us is None:
                 self._resume(at_us)
                 self._end_question(at_us)
                 self.ended_us = at_us
             case "closed":
                 self.closed = True
 
+    def _ask(self, started: QuestionStarted, at_us: int) -> None:
+        asked = Asked(started.question_id, started.attempt, at_us)
+        again = any(
+            (each.start_us, each.question_id) == (at_us, asked.question_id) for each in self.asked
+        )
+        if again or len(self.asked) >= MAX_QUESTIONS:
+            return
+        self._end_question(at_us)
+        self.asked.append(asked)
+        self.now_us = max(self.now_us, at_us)
+
     def _resume(self, at_us: int) -> None:
-        if self.paused_since_us is not None and self.current:
-            self.current.paused_us += at_us - self.paused_since_us
+        if self.paused_since_us is not None and at_us > self.paused_since_us:
+            self.pauses.append((self.paused_since_us, at_us))
         self.paused_since_us = None
 
     def _end_question(self, at_us: int) -> None:
         if self.current:
-            self.current.end_us = at_us
+            self.current.end_us = max(at_us, self.current.start_us)
 
     # --- signals
 
     def _signal(self, signal: Signal) -> None:
         match signal.WhichOneof("body"):
             case "face_state":
-                _keep(self.face, Window(*_times(signal), signal.face_state, signal.confidence))
+                self._keep_window(self.face, signal, signal.face_state)
             case "gesture_state":
-                _keep(
-                    self.gesture, Window(*_times(signal), signal.gesture_state, signal.confidence)
-                )
+                self._keep_window(self.gesture, signal, signal.gesture_state)
             case "voice_state":
-                _keep(self.voice, Window(*_times(signal), signal.voice_state, signal.confidence))
+                self._keep_window(self.voice, signal, signal.voice_state)
             case "face_event":
-                face = signal.face_event
-                name = type(face).Type.Name(face.type).lower()
-                self._keep_event(signal, name, face.detail, face.intensity)
+                self._keep_event(signal, signal.face_event)
             case "gesture_event":
-                gesture = signal.gesture_event
-                name = type(gesture).Type.Name(gesture.type).lower()
-                rate = gesture.rate_hz if gesture.HasField("rate_hz") else None
-                self._keep_event(signal, name, gesture.detail, rate)
+                self._keep_event(signal, signal.gesture_event)
             case "voice_event":
-                voice = signal.voice_event
-                name = type(voice).Type.Name(voice.type).lower()
-                level = voice.level_dbfs if voice.HasField("level_dbfs") else None
-                self._keep_event(signal, name, voice.detail, level)
+                self._keep_event(signal, signal.voice_event)
             case "transcript":
-                if signal.transcript.final:
-                    self.utterances[signal.transcript.utterance] = signal.transcript
+                self._heard(signal.transcript)
             case "answer":
                 self._evaluated(signal.answer)
             case "accounting":
-                key = (signal.kind, signal.accounting.lease)
-                self.accounting[key] = signal.accounting
+                self._account(signal)
 
-    def _keep_event(self, signal: Signal, name: str, detail: str, value: float | None) -> None:
-        if len(self.events) < MAX_WINDOWS:
-            start_us, end_us = _times(signal)
-            self.events.append(
-                Event(signal.kind, name, start_us, end_us, detail, signal.confidence, value)
-            )
+    def _keep_window(
+        self, windows: list[Window], signal: Signal, body: FaceState | GestureState | VoiceState
+    ) -> None:
+        self.now_us = max(self.now_us, signal.end_us)
+        _insert(windows, Window(signal.start_us, signal.end_us, body, signal.confidence))
+
+    def _keep_event(self, signal: Signal, body: FaceEvent | GestureEvent | VoiceEvent) -> None:
+        types = type(body).Type.DESCRIPTOR.values_by_number
+        if body.type not in types:
+            return  # from a newer analyzer: nothing here knows what it means
+        name = types[body.type].name.lower()
+        times = signal.start_us, signal.end_us
+        _insert(self.events, Event(signal.kind, name, *times, body.detail, signal.confidence))
+
+    def _heard(self, segment: TranscriptSegment) -> None:
+        room = len(self.utterances) < MAX_WINDOWS or segment.utterance in self.utterances
+        if segment.final and room:
+            self.utterances[segment.utterance] = segment
 
     def _evaluated(self, evaluation: AnswerEvaluation) -> None:
         same = [asked for asked in self.asked if asked.question_id == evaluation.question_id]
-        if evaluation.attempt < len(same):
-            same[evaluation.attempt].evaluation = evaluation
+        if evaluation.attempt >= len(same):
+            return
+        asked = same[evaluation.attempt]
+        if asked.evaluation is None or evaluation.final or not asked.evaluation.final:
+            asked.evaluation = evaluation
+
+    def _account(self, signal: Signal) -> None:
+        """Counters only grow: whichever says more is the newer one."""
+        key = (signal.kind, signal.accounting.lease)
+        before = self.accounting.get(key, Accounting())
+        if (signal.accounting.final, signal.accounting.received) >= (before.final, before.received):
+            self.accounting[key] = signal.accounting
 
 
-def _times(signal: Signal) -> tuple[int, int]:
-    return signal.start_us, signal.end_us
+Timed = TypeVar("Timed", Window, Event)
 
 
-def _keep(windows: list[Window], window: Window) -> None:
-    if len(windows) < MAX_WINDOWS:
-        windows.append(window)
+def _insert(kept: list[Timed], new: Timed) -> None:
+    """In order of the start; the same thing twice is kept once."""
+    place = bisect_left(kept, new.start_us, key=lambda each: each.start_us)
+    for index in range(place, len(kept)):
+        if kept[index].start_us != new.start_us:
+            break
+        if kept[index] == new:
+            return
+        place = index + 1
+    if len(kept) < MAX_WINDOWS:
+        kept.insert(place, new)

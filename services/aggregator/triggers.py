@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from greenroom.v1.common_pb2 import Kind
 from greenroom.v1.signals_pb2 import FaceState, GestureState, VoiceState
 
 from services.aggregator.policy import Trigger
-from services.aggregator.state import SessionState, Window
+from services.aggregator.spans import seconds, spoken_seconds, union
+from services.aggregator.state import Asked, Event, SessionState, Window
 from services.runtime.media import MICROSECONDS
 
 LOOK_US = 8 * MICROSECONDS
 """The window of most triggers: long enough to be a habit, short enough to be now."""
 
 PACE_US = 15 * MICROSECONDS
+PACE_WORDS, PACE_SPOKEN_S = 12, 7.5
+"""Fewer words, or words of less time, have no pace yet."""
+
 SILENT_US = 8 * MICROSECONDS
 """Silence after a question: longer than nearly every pause for thought."""
+
+LONGEST_EVENT_US = 60 * MICROSECONDS
+"""An event that began earlier than this before the window is not looked for."""
 
 FILLED = 0.75
 """Share of the window that must be covered by signals."""
@@ -25,7 +33,13 @@ FILLED = 0.75
 FAST_WPM, SLOW_WPM = 185.0, 95.0
 GOOD_WPM = (115.0, 170.0)
 AWAY_SHARE, CONTACT_SHARE = 0.25, 0.75
-QUIET_DBFS = -42.0
+SPOKEN = 0.5
+"""A voice window with more speech than this counts as speaking."""
+
+QUIET_DBFS, QUIET_WINDOWS = -42.0, 10
+SILENT_SHARE, TALKING_SHARE = 0.02, 0.3
+"""Share of speech in the window below which there was silence, and above which talk."""
+
 MANY_FILLERS, FILLER_US = 4, 20 * MICROSECONDS
 FIDGET_SHARE = 0.6
 OVER_TIME = 1.5
@@ -35,30 +49,64 @@ SURE_AT = 2.0
 """A measure this many times its margin past the threshold is certain."""
 
 
+@dataclass(frozen=True)
+class _Now:
+    """The session's present, and how far back the answer reaches."""
+
+    state: SessionState
+    asked: Asked
+    at_us: int
+    since_us: int
+    """The answer's start, or the end of the pause in it."""
+
+    def windows(self, kept: list[Window], length_us: int) -> list[Window]:
+        """The last windows of the answer, when they cover enough of the time; else none."""
+        start_us = max(self.at_us - length_us, self.since_us)
+        recent: list[Window] = []
+        for window in reversed(kept):
+            if window.start_us < start_us:
+                break
+            recent.append(window)
+        recent.reverse()
+        return recent if seconds(recent) * MICROSECONDS >= FILLED * length_us else []
+
+    def events(self, name: str, length_us: int) -> list[Event]:
+        start_us = max(self.at_us - length_us, self.since_us)
+        found = []
+        for event in reversed(self.state.events):
+            if event.start_us < start_us - LONGEST_EVENT_US:
+                break
+            if event.type == name and event.end_us >= start_us:
+                found.append(event)
+        return found
+
+    def speech(self, length_us: int) -> float:
+        """Share of speech in the window; 0 when it is not covered."""
+        return _speech(self.windows(self.state.voice, length_us))
+
+    def trigger(
+        self,
+        name: str,
+        text: str,
+        icon: str,
+        source: Kind.ValueType,
+        sure: float,
+        *,
+        positive: bool = False,
+        when_silent: bool = False,
+    ) -> Trigger:
+        return Trigger(name, text, icon, positive, sure, self.at_us, source, when_silent)
+
+
 def triggers(state: SessionState) -> Iterator[Trigger]:
     """All that hold at the session's present time."""
     asked = state.current
     if asked is None or state.paused_since_us is not None:
         return
-    now_us = state.now_us
-    yield from _silence(state, now_us)
-    yield from _pace(state, now_us)
-    yield from _loudness(state, now_us)
-    yield from _fillers(state, now_us)
-    yield from _eyes(state, now_us)
-    yield from _hands(state, now_us)
-    yield from _time(state, now_us)
-
-
-def _recent(windows: list[Window], now_us: int, length_us: int) -> list[Window]:
-    """The last windows, when they cover enough of the time; else none."""
-    recent: list[Window] = []
-    for window in reversed(windows):
-        if window.end_us < now_us - length_us:
-            break
-        recent.append(window)
-    covered = sum(window.end_us - window.start_us for window in recent)
-    return recent[::-1] if covered >= FILLED * length_us else []
+    resumed_us = state.pauses[-1][1] if state.pauses else 0
+    now = _Now(state, asked, state.now_us, max(asked.start_us, resumed_us))
+    for look in (_silence, _pace, _loudness, _fillers, _eyes, _hands, _time):
+        yield from look(now)
 
 
 def _sure(value: float, threshold: float, margin: float) -> float:
@@ -71,73 +119,59 @@ def _speech(windows: list[Window]) -> float:
     return float(np.mean(shares)) if shares else 0.0
 
 
-def _silence(state: SessionState, now_us: int) -> Iterator[Trigger]:
-    asked = state.current
-    windows = _recent(state.voice, now_us, SILENT_US)
-    if asked is None or not windows or now_us - asked.start_us < SILENT_US:
-        return
+def _silence(now: _Now) -> Iterator[Trigger]:
+    windows = now.windows(now.state.voice, SILENT_US)
     dead = all(isinstance(w.body, VoiceState) and w.body.digital_silence for w in windows)
-    if _speech(windows) < 0.02 and not dead:
-        yield Trigger(
+    if windows and not dead and _speech(windows) < SILENT_SHARE:
+        yield now.trigger(
             "silence",
             "Take your time",
             "pause",
-            True,
-            0.95,
-            now_us,
             Kind.KIND_VOICE,
+            0.95,
+            positive=True,
             when_silent=True,
         )
 
 
-def _pace(state: SessionState, now_us: int) -> Iterator[Trigger]:
-    start_us = now_us - PACE_US
-    words = [word for word in state.words if word.start_us >= start_us]
-    if len(words) < 12:
+def _pace(now: _Now) -> Iterator[Trigger]:
+    words = now.state.words_since(max(now.at_us - PACE_US, now.since_us))
+    if len(words) < PACE_WORDS or spoken_seconds(words) < PACE_SPOKEN_S:
         return
-    span_s = (words[-1].end_us - words[0].start_us) / MICROSECONDS
-    if span_s < PACE_US / MICROSECONDS / 2:
-        return
-    rate = len(words) / span_s * 60
-    at_us = now_us
+    rate = len(words) / spoken_seconds(words) * 60
     if rate > FAST_WPM:
         sure = _sure(rate, FAST_WPM, 12)
-        yield Trigger("slow_down", "Slow down", "slower", False, sure, at_us, Kind.KIND_VOICE)
+        yield now.trigger("slow_down", "Slow down", "slower", Kind.KIND_VOICE, sure)
     elif rate < SLOW_WPM:
         sure = _sure(-rate, -SLOW_WPM, 10)
-        yield Trigger("more_pace", "A bit faster", "faster", False, sure, at_us, Kind.KIND_VOICE)
+        yield now.trigger("more_pace", "A bit faster", "faster", Kind.KIND_VOICE, sure)
     elif GOOD_WPM[0] <= rate <= GOOD_WPM[1]:
-        yield Trigger("good_pace", "Good pace", "check", True, 0.9, at_us, Kind.KIND_VOICE)
+        yield now.trigger("good_pace", "Good pace", "check", Kind.KIND_VOICE, 0.9, positive=True)
 
 
-def _loudness(state: SessionState, now_us: int) -> Iterator[Trigger]:
-    windows = _recent(state.voice, now_us, LOOK_US)
+def _loudness(now: _Now) -> Iterator[Trigger]:
     spoken = [
         w.body.loudness_dbfs
-        for w in windows
-        if isinstance(w.body, VoiceState) and w.body.speech > 0.5
+        for w in now.windows(now.state.voice, LOOK_US)
+        if isinstance(w.body, VoiceState) and w.body.speech > SPOKEN
     ]
-    if len(spoken) < 10:
+    if len(spoken) < QUIET_WINDOWS:
         return
     level = float(np.median(spoken))
     if level < QUIET_DBFS:
         sure = _sure(-level, -QUIET_DBFS, 2)
-        yield Trigger("speak_up", "Speak up", "louder", False, sure, now_us, Kind.KIND_VOICE)
+        yield now.trigger("speak_up", "Speak up", "louder", Kind.KIND_VOICE, sure)
 
 
-def _fillers(state: SessionState, now_us: int) -> Iterator[Trigger]:
-    recent = [
-        event
-        for event in state.events
-        if event.type == "filled_pause" and event.end_us >= now_us - FILLER_US
-    ]
+def _fillers(now: _Now) -> Iterator[Trigger]:
+    recent = now.events("filled_pause", FILLER_US)
     if len(recent) >= MANY_FILLERS:
         sure = float(np.mean([event.confidence for event in recent]))
-        yield Trigger("fillers", "Pause instead", "pause", False, sure, now_us, Kind.KIND_VOICE)
+        yield now.trigger("fillers", "Pause instead", "pause", Kind.KIND_VOICE, sure)
 
 
-def _eyes(state: SessionState, now_us: int) -> Iterator[Trigger]:
-    windows = _recent(state.face, now_us, LOOK_US)
+def _eyes(now: _Now) -> Iterator[Trigger]:
+    windows = now.windows(now.state.face, LOOK_US)
     contact = [
         w.body.eye_contact
         for w in windows
@@ -145,32 +179,30 @@ def _eyes(state: SessionState, now_us: int) -> Iterator[Trigger]:
     ]
     if not windows or len(contact) < FILLED * len(windows):
         return
-    if _speech(_recent(state.voice, now_us, LOOK_US)) < 0.3:
+    if now.speech(LOOK_US) < TALKING_SHARE:
         return  # looking away to think is as it should be
     share = float(np.mean(contact))
     trust = float(np.mean([window.confidence for window in windows]))
     if share < AWAY_SHARE:
         sure = _sure(-share, -AWAY_SHARE, 0.08) * trust
-        yield Trigger("look_up", "Look up", "eye", False, sure, now_us, Kind.KIND_FACE)
+        yield now.trigger("look_up", "Look up", "eye", Kind.KIND_FACE, sure)
     elif share > CONTACT_SHARE:
         sure = min(0.95, 0.7 + share / 4) * trust
-        yield Trigger(
-            "good_eye_contact", "Good eye contact", "eye", True, sure, now_us, Kind.KIND_FACE
+        yield now.trigger(
+            "good_eye_contact", "Good eye contact", "eye", Kind.KIND_FACE, sure, positive=True
         )
 
 
-def _hands(state: SessionState, now_us: int) -> Iterator[Trigger]:
-    windows = _recent(state.gesture, now_us, LOOK_US)
+def _hands(now: _Now) -> Iterator[Trigger]:
+    windows = now.windows(now.state.gesture, LOOK_US)
     if not windows:
         return
-    start_us = now_us - LOOK_US
-    fidgets = [e for e in state.events if e.type == "fidget" and e.end_us >= start_us]
-    busy_us = sum(event.end_us - max(event.start_us, start_us) for event in fidgets)
-    if fidgets and busy_us >= FIDGET_SHARE * LOOK_US:
+    start_us = now.at_us - LOOK_US
+    fidgets = now.events("fidget", LOOK_US)
+    busy_us = union((max(event.start_us, start_us), event.end_us) for event in fidgets)
+    if busy_us >= FIDGET_SHARE * LOOK_US:
         sure = float(np.mean([event.confidence for event in fidgets]))
-        yield Trigger(
-            "steady_hands", "Rest your hands", "hand", False, sure, now_us, Kind.KIND_GESTURE
-        )
+        yield now.trigger("steady_hands", "Rest your hands", "hand", Kind.KIND_GESTURE, sure)
     touching = [
         w.body.self_touch
         for w in windows
@@ -178,14 +210,14 @@ def _hands(state: SessionState, now_us: int) -> Iterator[Trigger]:
     ]
     if touching and float(np.mean(touching)) > FIDGET_SHARE:
         sure = _sure(float(np.mean(touching)), FIDGET_SHARE, 0.1)
-        yield Trigger("hands_down", "Hands down", "hand", False, sure, now_us, Kind.KIND_GESTURE)
+        yield now.trigger("hands_down", "Hands down", "hand", Kind.KIND_GESTURE, sure)
 
 
-def _time(state: SessionState, now_us: int) -> Iterator[Trigger]:
-    asked = state.current
-    question = state.questions.get(asked.question_id) if asked else None
-    if asked is None or question is None or not question.seconds:
+def _time(now: _Now) -> Iterator[Trigger]:
+    question = now.state.questions.get(now.asked.question_id)
+    if question is None or not question.seconds:
         return
-    answered_us = now_us - asked.start_us - asked.paused_us
-    if answered_us > OVER_TIME * question.seconds * MICROSECONDS:
-        yield Trigger("wrap_up", "Wrap up", "clock", False, 0.95, now_us, Kind.KIND_AGGREGATOR)
+    start_us = now.asked.start_us
+    paused_us = sum(end - start for start, end in now.state.pauses if start >= start_us)
+    if now.at_us - start_us - paused_us > OVER_TIME * question.seconds * MICROSECONDS:
+        yield now.trigger("wrap_up", "Wrap up", "clock", Kind.KIND_AGGREGATOR, 0.95)

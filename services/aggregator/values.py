@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import pairwise, zip_longest
 
 import numpy as np
-from greenroom.v1.report_pb2 import MeasureValue
-from greenroom.v1.signals_pb2 import DisfluencySpan, FaceState, GestureState, VoiceState, Word
+from greenroom.v1.report_pb2 import Evidence, MeasureValue
+from greenroom.v1.signals_pb2 import DisfluencySpan, FaceState, GestureState, VoiceState
 
+from services.aggregator import reasons
+from services.aggregator.spans import Stretch, spoken_seconds, union
+from services.aggregator.spans import seconds as media_s
 from services.aggregator.state import Asked, Event, SessionState, Window
+from services.aggregator.triggers import SPOKEN
 from services.runtime.measures import MEASURES
 from services.runtime.media import MICROSECONDS
 
 MIN_SECONDS = 3.0
 """Less than this of a face, a hand or a voice is too little to say anything."""
 
+MIN_RATE_SECONDS = 10.0
+"""Events a minute need more: one blink in three seconds is not twenty a minute."""
+
 MIN_WORDS = 8
-LONG_PAUSE_US = 2 * MICROSECONDS
-"""Longer pauses are turns of thought, not pace: they count as pauses, not in the rate."""
+MIN_PHONATION_S = 1.0
+"""For the articulation rate."""
+
+MIN_WINDOWS = 10
+"""Of voice, for its pitch and loudness: two seconds."""
 
 Z95 = 1.96
 CORRELATION_S = 2.0
 """Neighbouring windows are alike: this many seconds count as one independent look."""
 
+# Measures that are missing together.
 FACE = ("eye_contact", "smile", "frown", "blink_rate", "looking_away", "nods", "brief_movements")
 HANDS = ("movement", "gesture_rate", "fidgeting", "pointing")
 VOICE = (
@@ -40,60 +49,26 @@ VOICE = (
     "phonation_ratio",
 )
 WORDS = ("speech_rate", "articulation_rate", "mean_run")
-ANSWER = (
-    "relevance",
-    "completeness",
-    "specificity",
-    "star_parts",
-    "ownership",
-    "vagueness",
-    "disfluencies",
-    "filler_words",
-)
-"""Measures that are missing together."""
+ANSWER = ("relevance", "completeness", "specificity", "ownership", "vagueness")
+TEXT = ("disfluencies", "filler_words")
 
-SPOKEN = 0.5
-"""A voice window with more speech than this counts as speaking."""
-
-NO_CAMERA = "the camera was not used"
-NO_FACE = "no face was seen"
-NO_HANDS = "no hands were seen"
-NO_VOICE = "no speech was heard"
-NO_MICROPHONE = "the microphone was not used"
-SILENT_MICROPHONE = "the microphone sent silence"
-TOO_SHORT = "too short to say"
-NO_TEXT = "no words were understood"
-NOT_CALIBRATED = "the camera's direction was not yet known"
-NO_QUESTION = "no question was asked"
-NO_POINTS = "this question has no expected points"
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """The part of the session that is measured."""
-
-    start_us: int
-    end_us: int
-    asked: Asked | None = None
-
-    @property
-    def seconds(self) -> float:
-        paused = self.asked.paused_us if self.asked else 0
-        return max(0, self.end_us - self.start_us - paused) / MICROSECONDS
-
-    def holds(self, start_us: int, end_us: int) -> bool:
-        """By the middle, so that everything belongs to one stretch."""
-        return self.start_us <= (start_us + end_us) // 2 < self.end_us
+TIMED = ("answer_time", "response_delay")
+PER_ANSWER = (*ANSWER, *TEXT, "star_parts", *TIMED)
+"""Measures of one answer: of the whole interview they are the answers' mean."""
 
 
 class Values:
     """Computes and collects the measures of one stretch."""
 
-    def __init__(self, state: SessionState, stretch: Stretch, *, affect: bool) -> None:
-        self._state = state
-        self._stretch = stretch
-        self._affect = affect
+    def __init__(self, state: SessionState, stretch: Stretch) -> None:
+        self.stretch = stretch
         self.values: dict[str, MeasureValue] = {}
+        self.parts: list[Values] = []
+        """For a whole interview: its answers."""
+        self.origin_us = state.started_us or 0
+        """Where the session's milliseconds begin."""
+        self._errors: dict[str, float] = {}
+        self._state = state
         self._face = self._inside(state.face)
         self._gesture = self._inside(state.gesture)
         self._voice = self._inside(state.voice)
@@ -104,7 +79,51 @@ class Values:
         self._measure_hands()
         self._measure_voice()
         self._measure_words()
-        self._measure_answer()
+        if stretch.asked is not None:
+            self._measure_answer(stretch.asked)
+
+    def take_answers(self, parts: list[Values]) -> None:
+        """The measures of single answers, as their mean: of what was said weighted by words,
+        of times plain."""
+        self.parts = parts
+        for measure in PER_ANSWER:
+            rated = [
+                (value, 1 if measure in TIMED else max(1, len(part.words)))
+                for part in parts
+                if (value := part.number(measure)) is not None
+            ]
+            if rated:
+                total = sum(weight for _, weight in rated)
+                self._put(measure, sum(value * weight for value, weight in rated) / total)
+            else:
+                whys = [part.values[measure].not_seen for part in parts]
+                self._put(measure, None, why=whys[0] if whys else reasons.NO_QUESTION)
+
+    def evidence(self, measure: str) -> list[Evidence]:
+        """Where a measure's value comes from: of an answer's measure each answer; empty when
+        it was not seen. Times in milliseconds of the session."""
+        if self.parts and measure in PER_ANSWER:
+            return [evidence for part in self.parts for evidence in part.evidence(measure)]
+        found = self.values.get(measure)
+        if found is None or not found.HasField("value"):
+            return []
+        made = self.looked(measure)
+        made.value = found.value
+        if found.HasField("low"):
+            made.low, made.high = found.low, found.high
+        return [made]
+
+    def looked(self, measure: str) -> Evidence:
+        """Where a measure was looked for, whether or not it was seen."""
+        return Evidence(
+            start_ms=(self.stretch.start_us - self.origin_us) // 1000,
+            end_ms=(self.stretch.end_us - self.origin_us) // 1000,
+            measure=measure,
+        )
+
+    def error(self, measure: str) -> float | None:
+        """The value's standard error; None when it has no interval of its own."""
+        return self._errors.get(measure)
 
     def number(self, measure: str) -> float | None:
         """The value of a measure; None when it was not seen."""
@@ -112,7 +131,7 @@ class Values:
         return found.value if found is not None and found.HasField("value") else None
 
     def _inside(self, windows: list[Window]) -> list[Window]:
-        return [w for w in windows if self._stretch.holds(w.start_us, w.end_us)]
+        return [w for w in windows if self.stretch.holds(w.start_us, w.end_us)]
 
     def _events(self, name: str) -> list[Event]:
         return [event for event in self.events if event.type == name]
@@ -129,15 +148,14 @@ class Values:
         why: str = "",
         bounds: tuple[float, float] = (-math.inf, math.inf),
     ) -> None:
-        entry = MEASURES[measure]
-        if entry.affect and not self._affect:
-            return
-        made = MeasureValue(measure=measure, unit=entry.unit, seconds_observed=round(seconds, 2))
+        unit = MEASURES[measure].unit
+        made = MeasureValue(measure=measure, unit=unit, seconds_observed=round(seconds, 2))
         if value is None:
             made.not_seen = why
         else:
             made.value = round(value, 3)
             if error is not None:
+                self._errors[measure] = error
                 made.low = round(max(bounds[0], value - Z95 * error), 3)
                 made.high = round(min(bounds[1], value + Z95 * error), 3)
         self.values[measure] = made
@@ -153,8 +171,12 @@ class Values:
         error = 100 * math.sqrt(max(mean * (1 - mean), 0.01) / looks)
         self._put(measure, 100 * mean, error=error, seconds=seconds, bounds=(0, 100))
 
-    def _rate(self, measure: str, count: int, seconds: float) -> None:
+    def _rate(self, measure: str, event: str, seconds: float) -> None:
         """Events a minute, with their Poisson error."""
+        if seconds < MIN_RATE_SECONDS:
+            self._put(measure, None, seconds=seconds, why=reasons.TOO_SHORT)
+            return
+        count = len(self._events(event))
         minutes = seconds / 60
         error = math.sqrt(max(count, 1)) / minutes
         self._put(measure, count / minutes, error=error, seconds=seconds, bounds=(0, math.inf))
@@ -170,21 +192,24 @@ class Values:
         states = [w.body for w in self._face if isinstance(w.body, FaceState)]
         frames = sum(state.frames for state in states)
         with_face = sum(state.frames_with_face for state in states)
-        analysed_s = _seconds(self._face)
+        analysed_s = media_s(self._face)
         if not frames:
-            self._missing((*FACE, "face_in_view"), NO_CAMERA)
+            self._missing((*FACE, "face_in_view"), reasons.NO_CAMERA)
             return
         self._share("face_in_view", [with_face / frames], analysed_s)
         seen_s = analysed_s * with_face / frames
         if seen_s < MIN_SECONDS:
-            self._missing(FACE, NO_FACE if not with_face else TOO_SHORT)
+            self._missing(FACE, reasons.NO_FACE if not with_face else reasons.TOO_SHORT)
             return
         for measure in ("smile", "frown"):
             shares = [getattr(state, measure) for state in states if state.HasField(measure)]
-            self._share(measure, shares, seen_s)
-        self._rate("blink_rate", len(self._events("blink")), seen_s)
-        self._rate("nods", len(self._events("nod")), seen_s)
-        self._rate("brief_movements", len(self._events("brief_movement")), seen_s)
+            if shares:
+                self._share(measure, shares, seen_s)
+            else:
+                self._put(measure, None, why=reasons.TOO_SHORT)
+        self._rate("blink_rate", "blink", seen_s)
+        self._rate("nods", "nod", seen_s)
+        self._rate("brief_movements", "brief_movement", seen_s)
         self._measure_gaze(seen_s)
 
     def _measure_gaze(self, seen_s: float) -> None:
@@ -193,21 +218,23 @@ class Values:
             for w in self._face
             if isinstance(w.body, FaceState) and w.body.HasField("eye_contact")
         ]
-        speaking = [w for w in calibrated if self._speaking_at(w)] if self._voice else calibrated
-        for measure, windows in (("eye_contact", speaking), ("looking_away", calibrated)):
-            seconds = _seconds(windows)
-            if seconds < MIN_SECONDS:
-                self._put(measure, None, why=TOO_SHORT if calibrated else NOT_CALIBRATED)
-            elif measure == "eye_contact":
-                shares = [w.body.eye_contact for w in windows if isinstance(w.body, FaceState)]
-                self._share(measure, shares, seconds)
-            else:
-                self._rate(measure, len(self._events("look_away")), seconds)
+        speaking = [w for w in calibrated if self._speaking_at(w)]
+        seconds = media_s(speaking)
+        if seconds < MIN_SECONDS:
+            why = (self._no_voice() or reasons.TOO_SHORT) if calibrated else reasons.NOT_CALIBRATED
+            self._put("eye_contact", None, why=why)
+        else:
+            shares = [w.body.eye_contact for w in speaking if isinstance(w.body, FaceState)]
+            self._share("eye_contact", shares, seconds)
+        if calibrated:
+            self._rate("looking_away", "look_away", media_s(calibrated))
+        else:
+            self._put("looking_away", None, why=reasons.NOT_CALIBRATED)
 
     def _speaking_at(self, window: Window) -> bool:
         middle = (window.start_us + window.end_us) // 2
         index = int(np.searchsorted(self._voice_ends, middle))
-        if index >= len(self._voice):
+        if index >= len(self._voice) or self._voice[index].start_us > middle:
             return False
         body = self._voice[index].body
         return isinstance(body, VoiceState) and body.speech > SPOKEN
@@ -217,61 +244,83 @@ class Values:
     def _measure_hands(self) -> None:
         states = [w.body for w in self._gesture if isinstance(w.body, GestureState)]
         if not states:
-            self._missing((*HANDS, "self_touch", "hands_in_view"), NO_CAMERA)
+            self._missing((*HANDS, "self_touch", "hands_in_view"), reasons.NO_CAMERA)
             return
-        analysed_s = _seconds(self._gesture)
+        analysed_s = media_s(self._gesture)
         in_view = [min(1.0, state.hands) for state in states]
         self._share("hands_in_view", in_view, analysed_s)
         touches = [state.self_touch for state in states if state.HasField("self_touch")]
         if touches:
             self._share("self_touch", touches, analysed_s)
         else:
-            self._put("self_touch", None, why=NO_FACE)
+            self._put("self_touch", None, why=reasons.NO_FACE)
         seen_s = analysed_s * float(np.mean(in_view))
         if seen_s < MIN_SECONDS:
-            self._missing(HANDS, NO_HANDS)
+            self._missing(HANDS, reasons.NO_HANDS)
             return
         speeds = [state.movement for state in states if state.HasField("movement")]
-        self._mean("movement", speeds, seen_s)
-        self._rate("gesture_rate", len(self._events("stroke")), seen_s)
-        self._rate("pointing", len(self._events("pointing")), seen_s)
-        busy_s = sum(e.end_us - e.start_us for e in self._events("fidget")) / MICROSECONDS
-        self._share("fidgeting", [min(1.0, busy_s / seen_s)], seen_s)
+        if speeds:
+            self._mean("movement", speeds, seen_s)
+        else:
+            self._put("movement", None, why=reasons.TOO_SHORT)
+        self._rate("gesture_rate", "stroke", seen_s)
+        self._rate("pointing", "pointing", seen_s)
+        if seen_s < MIN_RATE_SECONDS:
+            self._put("fidgeting", None, seconds=seen_s, why=reasons.TOO_SHORT)
+            return
+        busy_us = union((e.start_us, e.end_us) for e in self._events("fidget"))
+        self._share("fidgeting", [min(1.0, busy_us / MICROSECONDS / seen_s)], seen_s)
 
     # --- voice
 
-    def _measure_voice(self) -> None:
+    def _no_voice(self) -> str:
+        """Why there is no speech; empty when there is."""
         states = [w.body for w in self._voice if isinstance(w.body, VoiceState)]
         if not states:
-            self._missing(VOICE, NO_MICROPHONE)
-            return
-        heard_s = _seconds(self._voice)
-        speech_s = sum(state.speech for state in states) / len(states) * heard_s
+            return reasons.NO_MICROPHONE
+        if any(state.speech > SPOKEN for state in states):
+            return ""
+        return (
+            reasons.SILENT_MICROPHONE
+            if all(s.digital_silence for s in states)
+            else reasons.NO_VOICE
+        )
+
+    def _measure_voice(self) -> None:
+        states = [w.body for w in self._voice if isinstance(w.body, VoiceState)]
+        heard_s = media_s(self._voice)
+        speech_s = float(np.mean([state.speech for state in states])) * heard_s if states else 0.0
         if speech_s < MIN_SECONDS:
-            dead = all(state.digital_silence for state in states)
-            why = SILENT_MICROPHONE if dead else NO_VOICE if speech_s < 0.5 else TOO_SHORT
-            self._missing(VOICE, why)
+            self._missing(VOICE, self._no_voice() or reasons.TOO_SHORT)
             return
         pauses = self._events("pause")
-        self._rate("pause_rate", len(pauses), speech_s)
+        self._rate("pause_rate", "pause", speech_s)
         lengths = [(event.end_us - event.start_us) / MICROSECONDS for event in pauses]
         if lengths:
             self._mean("pause_mean", lengths, speech_s)
         else:
-            self._put("pause_mean", None, why="there was no pause over 250 ms")
-        self._rate("filled_pauses", len(self._events("filled_pause")), speech_s)
-        self._rate("breaths", len(self._events("breath")), heard_s)
+            self._put("pause_mean", None, why=reasons.NO_PAUSE)
+        self._rate("filled_pauses", "filled_pause", speech_s)
+        self._rate("breaths", "breath", heard_s)
         self._share("phonation_ratio", [state.speech for state in states], heard_s)
         self._measure_pitch(states, speech_s)
+        self._measure_loudness(states, speech_s)
+
+    def _measure_loudness(self, states: list[VoiceState], speech_s: float) -> None:
         spoken = [state.loudness_dbfs for state in states if state.speech > SPOKEN]
-        if spoken:
-            self._mean("loudness", spoken, speech_s)
+        if len(spoken) < MIN_WINDOWS:
+            self._missing(("loudness", "loudness_variation"), reasons.TOO_SHORT)
+            return
+        self._mean("loudness", spoken, speech_s)
+        if any(e.detail == "automatic_gain" for e in self._state.events if e.type == "level"):
+            self._put("loudness_variation", None, why=reasons.AUTOMATIC_GAIN)
+        else:
             self._put("loudness_variation", float(np.std(spoken)), seconds=speech_s)
 
     def _measure_pitch(self, states: list[VoiceState], speech_s: float) -> None:
         pitches = [state.f0_hz for state in states if state.HasField("f0_hz") and state.f0_hz > 0]
-        if len(pitches) < 10:
-            self._missing(("pitch_variation", "pitch_median"), TOO_SHORT)
+        if len(pitches) < MIN_WINDOWS:
+            self._missing(("pitch_variation", "pitch_median"), reasons.TOO_SHORT)
             return
         median = float(np.median(pitches))
         semitones = 12 * np.log2(np.array(pitches) / median)
@@ -292,13 +341,12 @@ class Values:
     # --- words
 
     def _measure_words(self) -> None:
-        self._put("words", float(len(self.words)))
+        unheard = "" if self.words else self._no_voice()
+        self._put("words", None if unheard else float(len(self.words)), why=unheard)
         if len(self.words) < MIN_WORDS:
-            heard = any(isinstance(w.body, VoiceState) and w.body.speech > 0 for w in self._voice)
-            why = NO_MICROPHONE if not self._voice else NO_TEXT if not heard else TOO_SHORT
-            self._missing(WORDS, why)
+            self._missing(WORDS, unheard or (reasons.TOO_SHORT if self.words else reasons.NO_TEXT))
             return
-        seconds = _spoken_seconds(self.words)
+        seconds = spoken_seconds(self.words)
         rate = len(self.words) / seconds * 60
         error = rate / math.sqrt(max(4.0, len(self.words) / 3))
         self._put("speech_rate", rate, error=error / 2, seconds=seconds)
@@ -306,79 +354,54 @@ class Values:
             segment
             for segment in self._state.utterances.values()
             if segment.words
-            and self._stretch.holds(segment.words[0].start_us, segment.words[-1].end_us)
+            and self.stretch.holds(segment.words[0].start_us, segment.words[-1].end_us)
         ]
         phonation = sum(segment.speech_seconds for segment in segments)
-        if phonation > 1:
+        if phonation >= MIN_PHONATION_S:
             syllables = sum(segment.syllables for segment in segments)
             self._put("articulation_rate", syllables / phonation, seconds=phonation)
         else:
-            self._put("articulation_rate", None, why=TOO_SHORT)
+            self._put("articulation_rate", None, why=reasons.TOO_SHORT)
         pauses = self._events("pause")
         self._put("mean_run", len(self.words) / (len(pauses) + 1), seconds=seconds)
 
     # --- the answer and its timing
 
-    def _measure_answer(self) -> None:
-        asked = self._stretch.asked
+    def _measure_answer(self, asked: Asked) -> None:
         first = self._first_speech_us()
-        if first is None:
-            self._put("answer_time", None, why=NO_MICROPHONE if not self._voice else NO_VOICE)
-        else:
-            self._put("answer_time", self._stretch.seconds)
-        if asked is None:
-            return
-        if first is None:
-            why = NO_MICROPHONE if not self._voice else NO_VOICE
-            self._put("response_delay", None, why=why)
-        else:
-            self._put("response_delay", (first - asked.start_us) / MICROSECONDS)
+        unheard = (self._no_voice() or reasons.TOO_SHORT) if first is None else ""
+        self._put("answer_time", None if unheard else self.stretch.seconds, why=unheard)
+        delay = None if first is None else self._delay_s(asked, first)
+        self._put("response_delay", delay, why=unheard)
         evaluation = asked.evaluation
         if evaluation is None or not evaluation.words:
-            self._missing(ANSWER, NO_TEXT)
+            self._missing((*ANSWER, *TEXT, "star_parts"), unheard or reasons.NO_TEXT)
             return
-        for measure in ("relevance", "completeness", "specificity", "ownership", "vagueness"):
-            if evaluation.HasField(measure):
+        absent = {"completeness": reasons.NO_POINTS, "ownership": reasons.NO_PRONOUN}
+        for measure in ANSWER:
+            if evaluation.HasField(measure):  # type: ignore[arg-type]
                 self._put(measure, 100 * getattr(evaluation, measure))
             else:
-                why = NO_POINTS if measure == "completeness" else TOO_SHORT
-                self._put(measure, None, why=why)
+                self._put(measure, None, why=absent.get(measure, reasons.TOO_SHORT))
+        if evaluation.words < MIN_WORDS:
+            self._missing((*TEXT, "star_parts"), reasons.TOO_SHORT)
+            return
         question = self._state.questions.get(asked.question_id)
-        if question is not None and question.style == "behavioural":
-            self._put("star_parts", float(len({part.part for part in evaluation.star})))
-        if evaluation.words >= MIN_WORDS:
-            kinds = [found.type for found in evaluation.disfluencies]
-            fillers = kinds.count(DisfluencySpan.FILLER)
-            breaks = kinds.count(DisfluencySpan.REPETITION) + kinds.count(DisfluencySpan.REPAIR)
-            self._put("filler_words", 100 * fillers / evaluation.words)
-            self._put("disfluencies", 100 * breaks / evaluation.words)
-        else:
-            self._missing(("filler_words", "disfluencies"), TOO_SHORT)
+        story = question is not None and question.style == "behavioural"
+        parts = float(len({part.part for part in evaluation.star}))
+        self._put("star_parts", parts if story else None, why=reasons.NO_STORY)
+        kinds = [found.type for found in evaluation.disfluencies]
+        fillers = kinds.count(DisfluencySpan.FILLER)
+        breaks = kinds.count(DisfluencySpan.REPETITION) + kinds.count(DisfluencySpan.REPAIR)
+        self._put("filler_words", 100 * fillers / evaluation.words)
+        self._put("disfluencies", 100 * breaks / evaluation.words)
+
+    def _delay_s(self, asked: Asked, first_us: int) -> float:
+        """From the question to the first speech, without what was paused between."""
+        before = Stretch(asked.start_us, max(first_us, asked.start_us), pauses=self.stretch.pauses)
+        return before.seconds
 
     def _first_speech_us(self) -> int | None:
         starts = [event.start_us for event in self._events("speech")]
         starts += [word.start_us for word in self.words[:1]]
-        return max(min(starts), self._stretch.start_us) if starts else None
-
-
-def _seconds(windows: list[Window]) -> float:
-    """Media time of the windows. A window lasts from its first frame to its last; the step to
-    the next belongs to it, unless that is a gap."""
-    total = 0
-    for window, following in zip_longest(windows, windows[1:]):
-        length = window.end_us - window.start_us
-        if following is not None:
-            step = following.start_us - window.start_us
-            length = step if step < 2 * max(length, MICROSECONDS // 5) else length
-        total += length
-    return total / MICROSECONDS
-
-
-def _spoken_seconds(words: list[Word]) -> float:
-    """From the first to the last word, without pauses over two seconds."""
-    total = words[-1].end_us - words[0].start_us
-    for before, after in pairwise(words):
-        gap = after.start_us - before.end_us
-        if gap > LONG_PAUSE_US:
-            total -= gap
-    return max(total, MICROSECONDS) / MICROSECONDS
+        return max(min(starts), self.stretch.start_us) if starts else None

@@ -7,6 +7,7 @@ import contextlib
 
 import structlog
 from greenroom.v1.common_pb2 import Header
+from greenroom.v1.report_pb2 import Report
 from greenroom.v1.session_pb2 import Hint, SessionClosed, SessionEvent, SessionInfo
 from greenroom.v1.signals_pb2 import Signal
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
@@ -56,9 +57,24 @@ class SessionWork:
                 await self._closed.wait()
         finally:
             await subscription.unsubscribe()
-        written = await asyncio.to_thread(reports.write, self._fold.state, affect=self._affect)
-        await self._store.put(self._lease.info.candidate_id, written)
-        await self._mark_closed()
+        await self._write()
+
+    async def _write(self) -> None:
+        state, candidate_id = self._fold.state, self._lease.info.candidate_id
+        earlier = [
+            Report.FromString(stored.message)
+            for stored in await self._store.of_candidate(candidate_id)
+            if stored.started_us < (state.started_us or 0)
+        ]
+        written = await asyncio.to_thread(
+            reports.write, state, affect=self._affect, earlier=earlier
+        )
+        await self._store.put(candidate_id, written)
+        if not await self._mark_closed():
+            # Erased while the report was being written: what came of it goes too.
+            await self._store.erase(session_id=self._id)
+            await self._bus.purge(self._id)
+            return
         log.info("report written", session=self._id, questions=len(written.questions))
 
     async def _take(self, recorded: Recorded) -> None:
@@ -89,17 +105,18 @@ class SessionWork:
         )
         await self._bus.publish_event(event, "closed")
 
-    async def _mark_closed(self) -> None:
-        """Lets the leases go. The gateway may change the entry too: compare and set."""
+    async def _mark_closed(self) -> bool:
+        """Lets the leases go; False when the session was erased meanwhile. The gateway may
+        change the entry too: compare and set."""
         while True:
             try:
                 entry = await self._bus.sessions.get(self._id)
             except KeyNotFoundError:
-                return  # erased meanwhile
+                return False
             info = SessionInfo.FromString(entry.value or b"")
             info.closed = True
             with contextlib.suppress(KeyWrongLastSequenceError):
                 await self._bus.sessions.update(
                     self._id, info.SerializeToString(), last=entry.revision
                 )
-                return
+                return True

@@ -91,7 +91,7 @@ class Outbox:
                 trace=trace,
             )
             signal.trace.worker = self._worker
-            _set_body(signal, observation.body)
+            set_body(signal, observation.body)
             self._waiting.append(signal)
         if self._waiting:
             self._wake.set()
@@ -147,7 +147,7 @@ class Outbox:
         self._accounts += 1
 
 
-def _set_body(signal: Signal, body: Body) -> None:
+def set_body(signal: Signal, body: Body) -> None:
     match body:
         case FaceState():
             signal.face_state.CopyFrom(body)

@@ -1,0 +1,1 @@
+"""The fusion: the delivery model, and what hints and reports get right."""
