@@ -1,9 +1,17 @@
 """A candidate at the page: the steps that every interview test takes."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+from greenroom.v1.common_pb2 import Header, Kind
+from greenroom.v1.session_pb2 import Hint
 from playwright.async_api import Locator, Page, Response, expect
+
+from services.runtime.bus import Bus, now_us
+from services.runtime.settings import RuntimeSettings
+from tests.system.conftest import Greenroom
 
 CALIBRATED = "Learned where your camera is."
 HEARD = "You can be heard well."
@@ -106,3 +114,28 @@ class Offers:
     def _on_response(self, response: Response) -> None:
         if "/whip/" in response.url and response.status == 201:
             self.answered += 1
+
+
+async def session_id(page: Page) -> str:
+    got = await page.evaluate("JSON.parse(localStorage['greenroom.running']).created.session_id")
+    return str(got)
+
+
+@asynccontextmanager
+async def bus(greenroom: Greenroom) -> AsyncIterator[Bus]:
+    async with await Bus.connect(RuntimeSettings(nats_url=greenroom.nats_url), "test") as connected:
+        yield connected
+
+
+def hint(session: str, name: str, show_ms: int = 3_000) -> Hint:
+    """A nudge as the aggregator sends it."""
+    return Hint(
+        header=Header(session_id=session, capture_time_us=now_us()),
+        hint_id=name,
+        trigger="slow_down",
+        text="Slow down",
+        icon="slower",
+        show_ms=show_ms,
+        decided_us=now_us(),
+        source=Kind.KIND_VOICE,
+    )

@@ -6,18 +6,12 @@ The figures are printed (pytest -rP) and stand in the README.
 import asyncio
 import json
 import statistics
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-from greenroom.v1.common_pb2 import Header, Kind
-from greenroom.v1.session_pb2 import Hint
 from playwright.async_api import Browser, BrowserContext, Page, Request, Response, expect
 
-from services.runtime.bus import Bus, now_us
-from services.runtime.settings import RuntimeSettings
 from tests.system.conftest import Greenroom
 from tests.web.conftest import LAPTOP, MODULE_LOOP
-from tests.web.interview import begin, end_now, heard_anew
+from tests.web.interview import begin, bus, end_now, heard_anew, hint, session_id
 
 pytestmark = MODULE_LOOP
 
@@ -105,7 +99,7 @@ async def test_hints_come_fast_and_move_nothing(page: Page, greenroom: Greenroom
     since = await page.evaluate("performance.now()")
     async with bus(greenroom) as connected:
         for number in range(ROUNDS * HINTS):
-            await connected.publish_hint(hint(session, number))
+            await connected.publish_hint(hint(session, f"budget-{number}", SHOW_MS))
             await asyncio.sleep(HINT_APART_S)
     shifts = await page.evaluate("since => shifts.filter(([at]) => at > since)", since)
     assert len(latencies) == ROUNDS * HINTS
@@ -135,27 +129,3 @@ async def test_cpu_besides_the_video(page: Page, context: BrowserContext) -> Non
     share = (await busy_s() - before) / CPU_S
     print(f"main thread during an answer: {100 * share:.1f}% of a core")
     assert share < CPU_SHARE
-
-
-async def session_id(page: Page) -> str:
-    got = await page.evaluate("JSON.parse(localStorage['greenroom.running']).created.session_id")
-    return str(got)
-
-
-@asynccontextmanager
-async def bus(greenroom: Greenroom) -> AsyncIterator[Bus]:
-    async with await Bus.connect(RuntimeSettings(nats_url=greenroom.nats_url), "test") as connected:
-        yield connected
-
-
-def hint(session: str, number: int) -> Hint:
-    return Hint(
-        header=Header(session_id=session, sequence=number, capture_time_us=now_us()),
-        hint_id=f"budget-{number}",
-        trigger="slow_down",
-        text="Slow down",
-        icon="slower",
-        show_ms=SHOW_MS,
-        decided_us=now_us(),
-        source=Kind.KIND_VOICE,
-    )

@@ -1,9 +1,11 @@
 """The interview at the page, and everything that may go wrong in it."""
 
 import asyncio
+import json
 import os
 import re
 import signal
+import time
 
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Playwright, expect
 
@@ -23,11 +25,14 @@ from tests.web.interview import (
     HEARD,
     Offers,
     begin,
+    bus,
     captions,
     choose,
     end_now,
     finish,
     heard_anew,
+    hint,
+    session_id,
     set_up,
     start,
     under_way,
@@ -73,6 +78,46 @@ async def test_from_the_first_page_to_the_report(page: Page) -> None:
     )
     assert len(parts) == 2, "one part before the pause, one after it"
     assert min(parts) > 10_000
+
+
+async def test_questions_follow_from_resume_and_job(page: Page) -> None:
+    await page.goto("/")
+    await page.get_by_role("button", name="Choose my questions").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Tick the microphone")
+    await page.get_by_label("Microphone", exact=True).check()
+    await page.get_by_text("Fit the questions to your resume").click()
+    resume = page.get_by_label("Your resume")
+    await resume.fill('{"skills": [')
+    await page.get_by_role("button", name="Choose my questions").click()
+    await expect(page.get_by_role("alert")).to_contain_text("looks like JSON")
+    document = {"work": [{"position": "Engineer", "summary": "Debugging a slow SQL database"}]}
+    await resume.fill(json.dumps(document))
+    await page.get_by_label("The job advert").fill("We need teamwork and testing.")
+    await page.get_by_role("button", name="Choose my questions").click()
+    questions = page.get_by_role("listitem")
+    await expect(questions).to_have_count(3)
+    await expect(questions.filter(has_text="your resume mentions").first).to_be_visible()
+    await expect(questions.filter(has_text="the job mentions").first).to_be_visible()
+    await page.get_by_role("button", name="Change my choices").click()
+    await expect(page.get_by_role("button", name="Choose my questions")).to_be_visible()
+    assert await page.evaluate("localStorage['greenroom.running']") is None
+
+
+async def test_one_hint_at_a_time_and_none_if_unwanted(page: Page, greenroom: Greenroom) -> None:
+    await begin(page)
+    session = await session_id(page)
+    shown = page.locator(".hint")
+    async with bus(greenroom) as connected:
+        await connected.publish_hint(hint(session, "first"))
+        await expect(shown).to_have_text("Slow down")
+        assert await shown.evaluate("hint => hint.closest('[aria-live=polite]') !== null")
+        await connected.publish_hint(hint(session, "second"))
+        await expect(shown).to_have_count(1)
+        await expect(shown).to_be_hidden()
+        await page.get_by_role("button", name="Hints").click()
+        await connected.publish_hint(hint(session, "third"))
+        await page.wait_for_timeout(500)
+        await expect(shown).to_be_hidden()
 
 
 async def test_permission_denied_then_given_for_sound_alone(
@@ -163,12 +208,16 @@ async def test_network_lost_for_five_seconds(page: Page) -> None:
     await heard_anew(page)
     process = await network_process()
     os.kill(process.pid, signal.SIGSTOP)
+    cut = time.monotonic()
     try:
         await expect(page.get_by_text("The connection dropped. Reconnecting")).to_be_visible()
-        await asyncio.sleep(CUT_S)
+        noticed_s = time.monotonic() - cut
+        await asyncio.sleep(max(0.0, CUT_S - noticed_s))
     finally:
         os.kill(process.pid, signal.SIGCONT)
+    back = time.monotonic()
     await expect(page.get_by_text("Connected again.")).to_be_visible()
+    print(f"loss told after {noticed_s:.1f} s; back {time.monotonic() - back:.1f} s after the cut")
     await heard_anew(page)
     assert offers.answered >= 2, "the page posted a fresh offer"
     report = await finish(page)

@@ -91,7 +91,7 @@ export class Devices {
    * @returns {Promise<MediaDeviceInfo[]>}
    */
   async list(device) {
-    const all = await navigator.mediaDevices.enumerateDevices();
+    const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
     return all.filter((info) => info.kind === `${KINDS[device]}input` && info.deviceId);
   }
 
@@ -109,6 +109,7 @@ export class Devices {
       constraints[KINDS[device]] = id ? { ...basis, deviceId: { ideal: id } } : basis;
     }
     try {
+      if (!navigator.mediaDevices) throw new DOMException('', 'SecurityError');
       const opened = await navigator.mediaDevices.getUserMedia(constraints);
       for (const track of opened.getTracks()) this.#take(track);
       return null;
@@ -153,6 +154,10 @@ export function refusal(device, error) {
     NotReadableError: [
       `The ${device} is there, but something else is using it.`,
       `Close other programs that use the ${device}, then try again. ${goOn}`,
+    ],
+    SecurityError: [
+      `Browsers give the ${device} only to pages that they trust.`,
+      'Open Greenroom by https, or on its own computer as http://localhost.',
     ],
   }[error.name] ?? [`The ${device} could not be opened.`, `Choose another one. ${goOn}`];
   return { device, name: error.name, text: words[0], whatToDo: words[1] };

@@ -23,7 +23,7 @@ export class TabLock {
    * @returns {Promise<boolean>} false: another tab has it
    */
   async take(steal = false) {
-    if (this.held) return true;
+    if (this.held || !navigator.locks) return true; // without locks no tab can know of another
     for (let attempt = 0; attempt < TRIES; attempt++) {
       if (await this.#request(steal ? { steal } : { ifAvailable: true })) return true;
       await wait(PAUSE_MS);

@@ -44,12 +44,17 @@ export class WhipConnection {
     await this.pc.setLocalDescription();
     await this.#gathered();
     const sdp = /** @type {RTCSessionDescription} */ (this.pc.localDescription).sdp;
+    /** @type {RTCIceCandidate[]} */
+    const early = []; // found before there is a place to send them to
     this.pc.addEventListener('icecandidate', ({ candidate }) => {
-      if (candidate) void this.#trickle(candidate);
+      if (!candidate?.candidate) return;
+      if (this.location) void this.#trickle(candidate);
+      else early.push(candidate);
     });
     const { answer, location, tag } = await this.api.whip(this.sessionId, sdp, signal);
     this.location = location;
     this.tag = tag;
+    for (const candidate of early) void this.#trickle(candidate);
     await this.pc.setRemoteDescription({ type: 'answer', sdp: answer });
   }
 
@@ -100,7 +105,6 @@ export class WhipConnection {
 
   /** @param {RTCIceCandidate} candidate */
   async #trickle(candidate) {
-    if (!this.location) return;
     const { usernameFragment, sdpMid, candidate: line } = candidate;
     const fragment = `a=ice-ufrag:${usernameFragment}\r\na=mid:${sdpMid}\r\na=${line}\r\n`;
     await this.api.whipTrickle(this.sessionId, this.location, this.tag, fragment).catch(() => {

@@ -5,7 +5,7 @@ import { el, fill, svg } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { startOver } from './before-questions.js';
 import { devicePicker, refusals } from './device-picker.js';
-import { linkInWords, pictureInWords, soundInWords } from './setup-words.js';
+import { linkInFigures, linkInWords, pictureInWords, soundInWords } from './setup-words.js';
 
 /** @typedef {import('../app.js').Context} Context */
 /** @typedef {import('../app.js').Cleanup} Cleanup */
@@ -52,6 +52,7 @@ export async function setup(root, context, practice, steps) {
   const ring = calibrationRing();
   const check = el('button', { class: 'primary', on: { click: begin } }, 'Start the check');
   const start = el('button', { on: { click: go } }, 'Start the interview');
+  const figures = el('p', { class: 'quiet' }, 'Not connected yet.');
   const advice = el('p', { class: 'quiet' });
   /** @type {LevelMeter | null} */
   let ear = null;
@@ -73,6 +74,8 @@ export async function setup(root, context, practice, steps) {
         advice,
         list,
         el('div', { class: 'row' }, check, start),
+        el('details', { class: 'small figures' }, el('summary', null, 'The connection in figures'),
+          figures),
       ),
     ),
     el('button', { class: 'plain', on: { click: () => startOver(context, practice, steps) } },
@@ -137,8 +140,10 @@ export async function setup(root, context, practice, steps) {
   }
 
   async function link() {
-    if (practice.state !== 'connected' || !practice.connection) return;
-    rows.link.show(linkInWords(await practice.connection.stats()));
+    if (!practice.connection) return;
+    const stats = await practice.connection.stats();
+    fill(figures, linkInFigures(stats));
+    if (practice.state === 'connected') rows.link.show(linkInWords(stats));
   }
 
   practice.on('picture', signal, (detail) => {

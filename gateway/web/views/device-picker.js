@@ -39,7 +39,11 @@ export async function devicePicker(place, practice, changed) {
       el('div', { class: 'field' }, el('label', { for: select.id }, nameOf(device)), select),
     );
   }
+  const focused = document.activeElement?.id;
   fill(place, fields);
+  // Who chose by keyboard is where they were.
+  const again = fields.map((field) => field.querySelector('select'));
+  again.find((select) => select?.id === focused)?.focus();
 }
 
 /**

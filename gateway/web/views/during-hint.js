@@ -15,7 +15,7 @@ export function hintPlace(practice, signal) {
   const region = el('div', { role: 'status', 'aria-live': 'polite' });
   const place = el('div', { class: 'hint-place' }, region);
   let timer = 0;
-  let wanted = true;
+  let wanted = practice.running.liveHints;
 
   practice.on('hint', signal, ({ message, arrivedAt }) => {
     if (!wanted) return;

@@ -32,6 +32,16 @@ export function linkInWords({ roundTripMs, loss }) {
 }
 
 /**
+ * The same in figures, for who wants to know.
+ * @param {LinkStats} link
+ */
+export function linkInFigures({ ice, roundTripMs, loss }) {
+  const trip = roundTripMs === null ? 'not measured yet' : `${Math.round(roundTripMs)} ms`;
+  const lost = loss === null ? 'not measured yet' : `${(100 * loss).toFixed(1)} of 100`;
+  return `State: ${ice}. There and back: ${trip}. Packets lost: ${lost}.`;
+}
+
+/**
  * @param {any} picture the gateway's 'picture' message
  * @returns {Finding}
  */
