@@ -22,6 +22,8 @@ class Hearing:
     """Places are samples from the start of the sound."""
 
     tokens: list[int]
+    starts: list[int]
+    """Where in the tokens each word begins."""
     words: list[Heard]
     fillers: list[Heard]
     """From sound and text; those of the text are among ``words`` too."""
@@ -61,11 +63,12 @@ def hear(
         signal[text_from:], draft, keep_within=0.0 if whole else STEADY
     )
     spelled = transcript.words
-    texts = [text for text, _ in spelled]
+    texts = [text for text, _, _ in spelled]
+    starts = [start for _, _, start in spelled]
     places = alignment.align(networks.letters(transcript.states), texts)
     if places is None:
         first = utterance.start + text_from
-        stretches = [(start - first, end - first) for start, end in utterance.stretches]
+        stretches = [(max(a - first, 0), b - first) for a, b in utterance.stretches if b > first]
         places = words.spread([words.syllables(text) for text in texts], stretches)
     said = [
         Heard(
@@ -75,15 +78,15 @@ def hear(
             confidence,
             words.is_filler(text),
         )
-        for (text, confidence), (start, end) in zip(spelled, places, strict=True)
+        for (text, confidence, _), (start, end) in zip(spelled, places, strict=True)
     ]
     if not whole:
-        return Hearing(transcript.tokens, said, [])
+        return Hearing(transcript.tokens, starts, said, [])
     # The part before the text is heard by itself: the rest was encoded for the text already.
     lead = transcriber.encode(signal[: text_from + LEAD_CONTEXT])
     states = np.concatenate([lead[: round(text_from / ENCODER_STEP)], transcript.states])
     sounds = filled_pauses.find(networks.fillers(states))
-    return Hearing(transcript.tokens, said, filled_pauses.fuse(sounds, said))
+    return Hearing(transcript.tokens, starts, said, filled_pauses.fuse(sounds, said))
 
 
 def load() -> None:

@@ -12,8 +12,10 @@ from greenroom.v1.signals_pb2 import TranscriptSegment, VoiceEvent, Word
 from services.runtime.analyzer import Observation
 from services.voice import words
 from services.voice.clock import StreamClock
+from services.voice.filled_pauses import Heard
 from services.voice.hearing import Hearing, hear
 from services.voice.transcription import Transcription
+from services.voice.unfinished import Unfinished
 from services.voice.utterances import Utterance
 
 FINISH_SECONDS = 2.5
@@ -32,6 +34,8 @@ MAX_CONCEALED = 0.5
 class _Job:
     utterance: Utterance
     future: Future[Hearing]
+    known: Unfinished
+    """What was not looked for again."""
 
 
 class SpeechText:
@@ -42,14 +46,15 @@ class SpeechText:
         self._transcription = transcription
         self._jobs: list[_Job] = []
         self._latest: _Job | None = None
-        self._draft: tuple[int, list[int]] = (0, [])  # the newest unfinished text, its number
+        self._known = Unfinished()
         self._shown: set[int] = set()  # unfinished utterances of which some text was told
 
     def take(self, utterance: Utterance) -> list[Observation]:
         """Have an utterance transcribed, unless that is under way already."""
         latest = self._latest
         if latest and latest.utterance.number == utterance.number:
-            if utterance.final and latest.utterance.end == utterance.end:
+            whole = latest.utterance.at_pause and latest.utterance.end == utterance.end
+            if whole and utterance.final:
                 latest.utterance = utterance
                 if latest not in self._jobs:
                     self._jobs.append(latest)
@@ -58,14 +63,19 @@ class SpeechText:
                 self._jobs.remove(latest)
         if utterance.concealed > MAX_CONCEALED * len(utterance.samples):
             return self._missed(utterance)
-        number, tokens = self._draft
-        draft = tokens if number == utterance.number else []
+        if self._known.number != utterance.number:
+            self._known = Unfinished(utterance.number)
+        known, draft = self._known, self._known.draft
+        if utterance.final or utterance.at_pause:  # heard as a whole
+            known = Unfinished(utterance.number)
+        else:
+            utterance, draft = known.rest(utterance), list(known.tokens)
         future = self._transcription.submit(
             lambda: hear(utterance, draft), partial=not utterance.final
         )
         if future is None:
             return self._missed(utterance)
-        self._latest = _Job(utterance, future)
+        self._latest = _Job(utterance, future, known)
         self._jobs.append(self._latest)
         return []
 
@@ -99,9 +109,10 @@ class SpeechText:
 
     def _tell(self, job: _Job) -> list[Observation]:
         utterance, hearing = job.utterance, job.future.result()
-        heard = list(self._words(utterance, hearing))
+        heard = self._words(utterance, job.known.words(utterance, hearing))
         if not utterance.final:
-            self._draft = (utterance.number, hearing.tokens)
+            if job.known.number == self._known.number:
+                self._known = job.known.after(utterance, hearing)
             while heard and heard[-1].confidence < UNSURE:
                 heard.pop()
             if not heard:
@@ -130,15 +141,17 @@ class SpeechText:
         start, end = min(seen.start_us, heard[0].start_us), max(seen.end_us, heard[-1].end_us)
         return replace(seen, start_us=start, end_us=end)
 
-    def _words(self, utterance: Utterance, hearing: Hearing) -> Iterable[Word]:
-        for word in hearing.words:
-            yield Word(
+    def _words(self, utterance: Utterance, heard: list[Heard]) -> list[Word]:
+        return [
+            Word(
                 text=word.text,
-                start_us=self._clock.time_us(utterance.start + word.start),
-                end_us=self._clock.time_us(utterance.start + word.end),
+                start_us=self._clock.time_us(word.start),
+                end_us=self._clock.time_us(word.end),
                 confidence=word.confidence * utterance.heard_share,
                 filler=word.filler,
             )
+            for word in heard
+        ]
 
     def _filled_pauses(self, utterance: Utterance, hearing: Hearing) -> Iterable[Observation]:
         for filler in hearing.fillers:

@@ -3,7 +3,7 @@ import threading
 from services.voice.hearing import Hearing
 from services.voice.transcription import MAX_WAITING, Background, Inline
 
-NOTHING = Hearing([], [], [])
+NOTHING = Hearing([], [], [], [])
 
 
 def test_the_queue_is_bounded_and_finals_come_before_partials() -> None:
