@@ -305,8 +305,8 @@ export class Practice extends EventTarget {
     try {
       await this.#surely(() => this.api.end(this.id));
     } catch (problem) {
-      this.ending = false;
-      if (!(problem instanceof ApiProblem && OVER.includes(problem.status))) throw problem;
+      this.ending = problem instanceof ApiProblem && OVER.includes(problem.status);
+      if (!this.ending) throw problem;
     }
     await this.recorder?.stop();
     this.#finish('over');

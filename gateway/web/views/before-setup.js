@@ -14,6 +14,7 @@ import { linkInFigures, linkInWords, pictureInWords, soundInWords } from './setu
 
 const LINK_MS = 1_000;
 const CALIBRATION_MS = 10_000; // as the face service takes at most
+const CALIBRATION_PATIENCE_MS = 15_000;
 const TICK_MS = 100;
 const RING = 2 * Math.PI * 20;
 
@@ -30,7 +31,8 @@ export async function setup(root, context, practice, steps) {
   const { consent } = practice.running;
   const { devices } = practice;
 
-  const video = el('video', { class: 'mirrored', muted: true, playsinline: true, autoplay: true });
+  const video = el('video', { class: 'mirrored', playsinline: true, autoplay: true,
+    'aria-label': 'Your own picture' });
   video.muted = true;
   const preview = el('div', { class: 'preview' }, video, el('div', { class: 'oval' }));
   const level = el('div', { class: 'level-bar' });
@@ -121,7 +123,8 @@ export async function setup(root, context, practice, steps) {
     check.hidden = true;
     start.classList.add('primary');
     rows.link.show({ good: null, text: 'Connecting …' });
-    if (devices.track('camera')) {
+    const camera = devices.track('camera');
+    if (camera) {
       rows.picture.show({ good: null, text: 'Looking …' });
       rows.eyes.show({ good: null, text: 'Look into the lens, until the circle is full.' });
       rows.eyes.place.append(ring.drawing);
@@ -134,7 +137,14 @@ export async function setup(root, context, practice, steps) {
     const timer = setInterval(() => {
       const share = calibrated ? 1 : Math.min(0.97, (Date.now() - since) / CALIBRATION_MS);
       ring.fill(share);
-      if (share === 1) clearInterval(timer);
+      const late = !calibrated && Date.now() - since > CALIBRATION_PATIENCE_MS;
+      if (late && camera) {
+        rows.eyes.show({
+          good: false,
+          text: 'Not learned yet. Greenroom goes on learning while you speak.',
+        });
+      }
+      if (calibrated || late) clearInterval(timer);
     }, TICK_MS);
     signal.addEventListener('abort', () => clearInterval(timer));
   }
@@ -174,6 +184,9 @@ export async function setup(root, context, practice, steps) {
   practice.on('lost', signal, draw);
   practice.on('state', signal, (detail) => {
     if (detail === 'over' || detail === 'moved') context.navigate('#/');
+    else if (detail === 'reconnecting') {
+      rows.link.show({ good: false, text: 'The connection dropped. Reconnecting …' });
+    }
   });
   navigator.mediaDevices?.addEventListener('devicechange', draw, { signal });
 

@@ -79,6 +79,11 @@ export function notices(context, practice, signal) {
 
   return {
     place,
+    /** @param {import('../lib/api.js').ApiProblem} problem */
+    refused(problem) {
+      fill(device, notice('warn', 'warn', problem.error, problem.whatToDo,
+        el('button', { class: 'plain', on: { click: () => fill(device) } }, 'All right')));
+    },
     /** After a reload, when neither camera nor microphone comes back. */
     noDevice() {
       fill(device, refusals(practice, () => context.navigate('#/interview')));

@@ -1,5 +1,6 @@
 /** The interview itself: one question at a time, and little else. */
 
+import { ApiProblem } from '../lib/api.js';
 import { el, fill } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { underWay } from '../lib/practice.js';
@@ -117,10 +118,20 @@ async function interview(root, context, practice) {
     }
     if (signal.aborted) return;
     words.clear();
+    await tried(() => practice.ask(index, attempt));
+    busy(false);
+  }
+
+  /**
+   * What the gateway refuses is said; that the interview is over is shown already.
+   * @param {() => Promise<void>} request
+   */
+  async function tried(request) {
     try {
-      await practice.ask(index, attempt);
-    } finally {
-      busy(false);
+      await request();
+    } catch (problem) {
+      if (!(problem instanceof ApiProblem)) throw problem;
+      if (practice.state !== 'over') message.refused(problem);
     }
   }
 
@@ -164,20 +175,21 @@ async function interview(root, context, practice) {
   async function onPause() {
     pause.disabled = true;
     reading.abort();
-    try {
-      await (practice.paused ? practice.resume() : practice.pause());
-    } finally {
-      pause.disabled = false;
-      drawPause();
-      pause.focus();
-    }
+    await tried(() => (practice.paused ? practice.resume() : practice.pause()));
+    pause.disabled = false;
+    drawPause();
+    pause.focus();
   }
 
   async function finish() {
     busy(true);
     end.disabled = true;
     fill(next, 'Finishing …');
-    await practice.end();
+    await tried(() => practice.end());
+    if (practice.state === 'over') return;
+    draw(Math.max(0, practice.running.index));
+    busy(false);
+    end.disabled = false;
   }
 
   // --- what happens meanwhile
