@@ -8,7 +8,6 @@ from functools import cache
 import numpy as np
 from greenroom.v1.signals_pb2 import FaceEvent, FaceState
 
-from services.face.detector import FaceDetector
 from services.face.episodes import Episode, Hysteresis, TurnCounter
 from services.face.expression import ExpressionHead, pair
 from services.face.eyes import BlinkDetector, EyeContact, Gaze, gaze, openness
@@ -16,7 +15,7 @@ from services.face.mesh import Face, FaceTracker
 from services.face.pose import Pose, head_pose
 from services.runtime.analyzer import STATE_WINDOW_US, Observation
 from services.runtime.media import MICROSECONDS, Frame
-from services.runtime.vision import OneEuro
+from services.runtime.vision import OneEuro, SsdDetector, face_detector
 
 MESH_CUTOFF_HZ, MESH_SPEED = 3.0, 0.15
 """One Euro: at rest the mesh trembles by some 0.3 px; a blink (40 px/s) passes undelayed."""
@@ -50,8 +49,8 @@ LOST_AFTER_US = 500_000
 
 
 @cache
-def _detector() -> FaceDetector:
-    return FaceDetector()
+def _detector() -> SsdDetector:
+    return face_detector("face")
 
 
 @cache

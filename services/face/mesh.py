@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime as ort
 
-from services.face.detector import FaceDetector
 from services.runtime import models
 from services.runtime.media import Floats
-from services.runtime.vision import Detection, RotatedBox, crop, to_picture
+from services.runtime.vision import Detection, RotatedBox, SsdDetector, crop, largest, to_picture
 
 SIZE = 192
 MARGIN = 1.5
@@ -22,6 +23,9 @@ FACE_FLAG = 0.5
 
 DETECT_EVERY_US = 1_000_000
 """While tracking, how often the whole picture is searched for further faces."""
+
+SURE_OF_OTHERS = 0.7
+"""A second face is told to the candidate: clasped hands and shirts reach .55 now and then."""
 
 SAME_FACE = 0.6
 """Of the face's size: detections this near the tracked face are that face."""
@@ -62,12 +66,16 @@ class Face:
     """Further faces in the picture, at the last search."""
 
 
+@cache
+def _mesh() -> ort.InferenceSession:
+    return models.session("face", "face_mesh_attention")
+
+
 class FaceTracker:
     """Finds the candidate's face and follows it; searches only when it lost it."""
 
-    def __init__(self, detector: FaceDetector) -> None:
+    def __init__(self, detector: SsdDetector) -> None:
         self._detector = detector
-        self._session = models.session("face", "face_mesh_attention")
         self._box: RotatedBox | None = None
         self._searched_us: int | None = None
         self._others = 0
@@ -84,11 +92,11 @@ class FaceTracker:
         self._box = None
         if not found:
             return None
-        largest = max(found, key=lambda detection: detection.box[2] - detection.box[0])
-        face = self._fit(image, _box_of(largest))
+        face = self._fit(image, box_of(largest(found)))
         if face is None:
             return None
-        self._others = len(found) - 1
+        self._others = sum(other.score >= SURE_OF_OTHERS for other in found) - 1
+        self._others = max(self._others, 0)
         self._follow(face)
         return Face(face.points, face.probability, self._others)
 
@@ -102,7 +110,8 @@ class FaceTracker:
         self._others = sum(
             1
             for found in self._detector.detect(image)
-            if np.hypot(*(found.keypoints.mean(0) - middle)) > SAME_FACE * size
+            if found.score >= SURE_OF_OTHERS
+            and np.hypot(*(found.keypoints.mean(0) - middle)) > SAME_FACE * size
         )
 
     def _follow(self, face: Face) -> None:
@@ -117,8 +126,8 @@ class FaceTracker:
         if box.size < 8:
             return None
         patch, back = crop(image, box, SIZE)
-        names = [output.name for output in self._session.get_outputs()]
-        raw = dict(zip(names, self._session.run(None, {"input_1": patch[None]}), strict=True))
+        names = [output.name for output in _mesh().get_outputs()]
+        raw = dict(zip(names, _mesh().run(None, {"input_1": patch[None]}), strict=True))
         flag = float(1 / (1 + np.exp(-raw["conv_faceflag"].ravel()[0])))
         if flag < FACE_FLAG:
             return None
@@ -137,7 +146,7 @@ class FaceTracker:
         return Face(points, flag, 0)
 
 
-def _box_of(found: Detection) -> RotatedBox:
+def box_of(found: Detection) -> RotatedBox:
     x, y = (found.box[:2] + found.box[2:]) / 2
     side = float(max(found.box[2:] - found.box[:2])) * MARGIN
     return RotatedBox(float(x), float(y), side, _angle(found.keypoints[0], found.keypoints[1]))

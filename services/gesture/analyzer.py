@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 from greenroom.v1.signals_pb2 import GestureEvent, GestureState, HandState
 
-from services.gesture.hands import Hand, HandTracker
+from services.gesture.hands import REMEMBER_US, Hand, HandTracker
 from services.gesture.movement import HandMovement
 from services.gesture.palms import PalmDetector
-from services.gesture.shapes import name_of, openness
+from services.gesture.shapes import ShapeHead, openness
 from services.gesture.touch import FacePlace, touched
 from services.runtime.analyzer import STATE_WINDOW_US, Observation
 from services.runtime.media import MICROSECONDS, Frame
@@ -22,6 +22,10 @@ HOLD_MIN_US = 300_000
 FIDGET_CONFIDENCE = 0.9
 """Autocorrelation at which fidgeting is certain enough for a hint (the policy asks .85)."""
 
+PERIOD_US, EARLY_US = 100_000, 8_000
+"""Ten frames a second suffice for fidgeting of up to 4.5 Hz and for strokes of .1 s; two hands
+cost 8 ms each time. A frame this early still counts as the next."""
+
 HIDDEN_AFTER_US = 10 * MICROSECONDS
 """No hands in view for this long."""
 
@@ -29,6 +33,11 @@ HIDDEN_AFTER_US = 10 * MICROSECONDS
 @cache
 def _palms() -> PalmDetector:
     return PalmDetector()
+
+
+@cache
+def _head() -> ShapeHead:
+    return ShapeHead()
 
 
 class _Held:
@@ -78,16 +87,22 @@ class GestureAnalyzer:
     def __init__(self) -> None:
         self._tracker = HandTracker(_palms())
         self._face = FacePlace()
+        self._head = _head()
         self._window: _Window | None = None
         self._movements: dict[int, HandMovement] = {}
+        self._seen_us: dict[int, int] = {}
         self._shapes: dict[int, _Held] = {}
         self._touch = _Held()
         self._empty_since_us: int | None = None
         self._last_us: int | None = None
+        self._due_us = 0
 
     def analyze(self, item: Frame) -> Iterable[Observation]:
-        """See Analyzer.analyze."""
+        """See Analyzer.analyze. Frames that come faster than PERIOD_US are passed over."""
         time_us = item.capture_us
+        if time_us < self._due_us - EARLY_US:
+            return
+        self._due_us = max(self._due_us + PERIOD_US, time_us)
         yield from self._roll_window(time_us)
         assert self._window is not None
         window = self._window
@@ -96,10 +111,12 @@ class GestureAnalyzer:
         window.counts.append(len(hands))
         yield from self._presence(hands, time_us)
         yield from self._touches(hands, item)
+        window.hands = []
         for hand in hands:
-            yield from self._hand(hand, item)
-        window.hands = [self._state(hand, item) for hand in hands]
-        self._forget({hand.track for hand in hands})
+            shape, sure = self._head(hand.points)
+            yield from self._hand(hand, shape, sure, time_us)
+            window.hands.append(_state(hand, shape, item))
+        yield from self._forget({hand.track for hand in hands}, time_us)
 
     def finish(self) -> Iterable[Observation]:
         """See Analyzer.finish."""
@@ -144,24 +161,23 @@ class GestureAnalyzer:
         if held := self._touch.change(touch, sure, item.capture_us):
             yield self._event(GestureEvent.SELF_TOUCH, held, 0)
 
-    def _hand(self, hand: Hand, item: Frame) -> Iterator[Observation]:
+    def _hand(self, hand: Hand, shape: str, sure: float, time_us: int) -> Iterator[Observation]:
         assert self._window is not None
-        window, time_us = self._window, item.capture_us
+        window = self._window
         movement = self._movements.setdefault(hand.track, HandMovement())
         stroke, fidget = movement.add(hand.palm, hand.size, time_us)
-        shape = name_of(hand.points, hand.world)
         window.add("confidence", hand.presence)
         window.add("movement", movement.speed)
         window.add("openness", openness(hand.world))
         window.add("pointing", float(shape == "pointing"))
-        yield from self._shape(hand.track, shape, hand.presence, time_us)
+        yield from self._shape(hand.track, shape, hand.presence * sure, time_us)
         if stroke:
             event = GestureEvent(type=GestureEvent.STROKE, track=hand.track)
             yield Observation(event, stroke.start_us, stroke.end_us, hand.presence)
         if fidget:
             event = GestureEvent(type=GestureEvent.FIDGET, rate_hz=fidget.rate_hz, track=hand.track)
-            sure = min(1.0, fidget.strength / FIDGET_CONFIDENCE) * hand.presence
-            yield Observation(event, fidget.start_us, fidget.end_us, sure)
+            steady = min(1.0, fidget.strength / FIDGET_CONFIDENCE)
+            yield Observation(event, fidget.start_us, fidget.end_us, steady * hand.presence)
 
     def _shape(
         self, track: int, shape: str, presence: float, time_us: int
@@ -180,20 +196,25 @@ class GestureAnalyzer:
         event = GestureEvent(type=kind, detail=name, track=track)
         return Observation(event, start_us, self._last_us, confidence)
 
-    def _state(self, hand: Hand, item: Frame) -> HandState:
-        height, width = item.image.shape[:2]
-        return HandState(
-            track=hand.track,
-            handedness="right" if hand.right else "left",
-            x=float(hand.palm[0]) / width,
-            y=float(hand.palm[1]) / height,
-            size=hand.size / width,
-            gesture=name_of(hand.points, hand.world),
-            confidence=hand.presence,
-        )
+    def _forget(self, seen: set[int], time_us: int) -> Iterator[Observation]:
+        """Hands that left: what they showed ends at once, their paths when they stay away."""
+        for track in self._shapes.keys() - seen:
+            yield from self._shape(track, "", 1.0, time_us)
+            self._shapes.pop(track)
+        self._seen_us.update(dict.fromkeys(seen, time_us))
+        for track in [t for t, at_us in self._seen_us.items() if time_us - at_us > REMEMBER_US]:
+            self._seen_us.pop(track)
+            self._movements.pop(track, None)
 
-    def _forget(self, seen: set[int]) -> None:
-        """Hands that left: their paths and shapes end."""
-        for kept in (self._movements, self._shapes):
-            for track in kept.keys() - seen:
-                kept.pop(track)
+
+def _state(hand: Hand, shape: str, item: Frame) -> HandState:
+    height, width = item.image.shape[:2]
+    return HandState(
+        track=hand.track,
+        handedness="right" if hand.right else "left",
+        x=float(hand.palm[0]) / width,
+        y=float(hand.palm[1]) / height,
+        size=hand.size / width,
+        gesture=shape,
+        confidence=hand.presence,
+    )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.runtime import models
-from services.runtime.vision import Detection, RotatedBox, decode_ssd, letterbox, ssd_anchors
+from services.runtime.vision import Detection, RotatedBox, SsdDetector
 
 SIZE = 192
 THRESHOLD = 0.55
@@ -25,21 +25,16 @@ class PalmDetector:
     """Shared by all sessions of a process."""
 
     def __init__(self) -> None:
-        self._session = models.session("gesture", "palm_lite")
-        self._anchors = ssd_anchors(SIZE)
+        self._palms = SsdDetector(models.session("gesture", "palm_lite"), SIZE, THRESHOLD)
 
     def detect(self, image: npt.NDArray[np.uint8]) -> list[RotatedBox]:
         """Regions of hands in an RGB picture [h, w, 3], fingers up, best first."""
-        boxed, scale, left, top = letterbox(image, SIZE)
-        regressors, logits = self._session.run(["Identity", "Identity_1"], {"input_1": boxed[None]})
-        found = decode_ssd(regressors[0], logits[0, :, 0], self._anchors, SIZE, THRESHOLD)
-        return [_region(palm, scale, left, top) for palm in found]
+        return [_region(palm) for palm in self._palms.detect(image)]
 
 
-def _region(palm: Detection, scale: float, left: float, top: float) -> RotatedBox:
-    offset = np.array([left, top], np.float32)
-    x, y = ((palm.box[:2] + palm.box[2:]) / 2 - offset) / scale
-    side = float(max(palm.box[2:] - palm.box[:2])) / scale
+def _region(palm: Detection) -> RotatedBox:
+    x, y = (palm.box[:2] + palm.box[2:]) / 2
+    side = float(max(palm.box[2:] - palm.box[:2]))
     dx, dy = palm.keypoints[MIDDLE] - palm.keypoints[WRIST]
     rotation = math.atan2(dy, dx) + math.pi / 2
     return RotatedBox(

@@ -1,10 +1,18 @@
-"""What a hand shows, by which fingers are stretched."""
+"""What a hand shows, by our own small network; how open it is, by how its fingers bend."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from services.runtime import models
 from services.runtime.media import Floats
+
+SHAPES = ("none", "fist", "open_palm", "pointing", "thumb_up", "thumb_down", "victory")
+"""What the network tells apart, in the order of its output."""
+
+SURE = 0.6
+"""Probability under which a shape is none: a hand that talks passes through every shape, and
+one wrongly named is worse than one missed. Set on the training's own held-out rows."""
 
 FINGERS = {
     "thumb": (1, 2, 3, 4),
@@ -15,12 +23,40 @@ FINGERS = {
 }
 """The four joints of each finger, root to tip (MediaPipe's hand points)."""
 
-STRETCHED_DEG = 50.0
-"""Sum of the bends at a finger's two middle joints under which it is stretched."""
-
 CURLED_DEG = 90.0
-THUMB_UP_COS = 0.6
-"""The thumb points up when its direction is within some 53 degrees of the picture's up."""
+"""Half of the bend at which a finger is wholly closed."""
+
+
+def normalize(points: Floats) -> Floats:
+    """[21, 2] px -> [21, 2] from the wrist, the farthest coordinate 1."""
+    moved = (points[:, :2] - points[0, :2]).astype(np.float32)
+    result: Floats = moved / max(float(np.abs(moved).max()), 1e-6)
+    return result
+
+
+class ShapeHead:
+    """Shared by all sessions of a process."""
+
+    def __init__(self) -> None:
+        self._session = models.session("gesture", "gesture")
+
+    def __call__(self, points: Floats) -> tuple[str, float]:
+        """[21, 2] px, upright -> (shape, probability)."""
+        return decide(self.probabilities(points))
+
+    def probabilities(self, points: Floats) -> Floats:
+        """[21, 2] px, upright -> [7] in the order of SHAPES."""
+        [[shares]] = self._session.run(None, {"points": normalize(points)[None]})
+        result: Floats = shares
+        return result
+
+
+def decide(probabilities: Floats) -> tuple[str, float]:
+    """The shape of [7] probabilities, none unless sure, and how probable it is."""
+    best = int(np.argmax(probabilities))
+    if best and probabilities[best] >= SURE:
+        return SHAPES[best], float(probabilities[best])
+    return SHAPES[0], float(1 - probabilities[1:].max())
 
 
 def bends(world: Floats) -> dict[str, float]:
@@ -41,35 +77,3 @@ def openness(world: Floats) -> float:
     bent = bends(world)
     four = np.array([bent[name] for name in ("index", "middle", "ring", "pinky")])
     return float(np.clip(1 - four / (2 * CURLED_DEG), 0, 1).mean())
-
-
-def name_of(points: Floats, world: Floats) -> str:
-    """none, fist, open_palm, pointing, thumb_up, thumb_down or victory.
-
-    points: [21, 2] px, for up and down; world: [21, 3].
-    """
-    bent = bends(world)
-    stretched = {name for name, value in bent.items() if value < STRETCHED_DEG}
-    curled = {name for name, value in bent.items() if value > CURLED_DEG}
-    four = {"index", "middle", "ring", "pinky"}
-    if four <= stretched:
-        return "open_palm"
-    if "index" in stretched and {"middle", "ring", "pinky"} <= curled:
-        return "pointing"
-    if {"index", "middle"} <= stretched and {"ring", "pinky"} <= curled:
-        return "victory"
-    if four <= curled:
-        return _thumb(points) if "thumb" in stretched else "fist"
-    return "none"
-
-
-def _thumb(points: Floats) -> str:
-    direction = points[4] - points[2]
-    length = max(float(np.hypot(*direction)), 1e-6)
-    reach = float(np.hypot(*(points[4] - points[5]))) / max(
-        float(np.hypot(*(points[9] - points[0]))), 1e-6
-    )
-    if reach < 0.5:
-        return "fist"  # the thumb lies on the fingers
-    up = -float(direction[1]) / length
-    return "thumb_up" if up > THUMB_UP_COS else "thumb_down" if up < -THUMB_UP_COS else "fist"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
 from services.gesture.hands import Hand
-from services.runtime import models
-from services.runtime.vision import Detection, decode_ssd, letterbox, ssd_anchors
+from services.runtime.vision import Detection, SsdDetector, face_detector, largest
 
-SIZE = 128
-THRESHOLD = 0.5
 SEARCH_US = 500_000
 """The head moves slowly; a hand before it hides it from the detector, so that the last place
 is kept for KEEP_US."""
@@ -25,12 +24,15 @@ HAIR_TOP = 0.55
 TIPS = [4, 8, 12, 16, 20]
 
 
+@cache
+def _detector() -> SsdDetector:
+    return face_detector("gesture")
+
+
 class FacePlace:
     """Where the face is, by the gesture service's own slow detector."""
 
     def __init__(self) -> None:
-        self._session = models.session("gesture", "face_detector")
-        self._anchors = ssd_anchors(SIZE)
         self._searched_us: int | None = None
         self._found: tuple[int, Detection] | None = None
 
@@ -38,25 +40,11 @@ class FacePlace:
         """The largest face of an RGB picture, as last seen."""
         if self._searched_us is None or capture_us - self._searched_us >= SEARCH_US:
             self._searched_us = capture_us
-            self._search(image, capture_us)
+            if found := _detector().detect(image):
+                self._found = (capture_us, largest(found))
         if self._found and capture_us - self._found[0] <= KEEP_US:
             return self._found[1]
         return None
-
-    def _search(self, image: npt.NDArray[np.uint8], capture_us: int) -> None:
-        boxed, scale, left, top = letterbox(image, SIZE)
-        regressors, logits = self._session.run(
-            ["regressors", "classificators"], {"input": boxed[None] * 2 - 1}
-        )
-        found = decode_ssd(regressors[0], logits[0, :, 0], self._anchors, SIZE, THRESHOLD)
-        if found:
-            best = max(found, key=lambda face: face.box[2] - face.box[0])
-            offset = np.array([left, top], np.float32)
-            box = (best.box - np.tile(offset, 2)) / scale
-            self._found = (
-                capture_us,
-                Detection(box, (best.keypoints - offset) / scale, best.score),
-            )
 
 
 def touched(hand: Hand, face: Detection) -> str:

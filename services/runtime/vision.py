@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+import onnxruntime as ort
 
+from services.runtime import models
 from services.runtime.media import Floats
 
 OVERLAP = 0.3
@@ -84,6 +86,56 @@ def decode_ssd(
     boxes = np.concatenate([middle - sides / 2, middle + sides / 2], axis=1)
     points = raw[:, 4:].reshape(len(keep), (raw.shape[1] - 4) // 2, 2) + centres[:, None]
     return _merge(boxes, points, scores[keep])
+
+
+class SsdDetector:
+    """One of MediaPipe's detectors; shared by all sessions of a process.
+
+    Its network takes [1, size, size, 3] in low..1 and gives [1, n, 4 + 2k] offsets and [1, n, 1]
+    logits.
+    """
+
+    def __init__(
+        self, session: ort.InferenceSession, size: int, threshold: float, low: float = 0.0
+    ) -> None:
+        self._session = session
+        self._input = session.get_inputs()[0].name
+        # The offsets are the longer: not every conversion kept their order.
+        wide = sorted(session.get_outputs(), key=lambda output: -output.shape[2])
+        self._outputs = [output.name for output in wide]
+        self._size, self._threshold, self._low = size, threshold, low
+        self._anchors = ssd_anchors(size)
+
+    def detect(self, image: npt.NDArray[np.uint8]) -> list[Detection]:
+        """Detections in an RGB picture [h, w, 3], in its pixels, best first."""
+        boxed, scale, left, top = letterbox(image, self._size)
+        if self._low:
+            boxed = boxed * (1 - self._low) + self._low
+        offsets, logits = self._session.run(self._outputs, {self._input: boxed[None]})
+        edge = np.array([left, top], np.float32)
+        found = decode_ssd(offsets[0], logits[0, :, 0], self._anchors, self._size, self._threshold)
+        return [
+            Detection(
+                (one.box - np.tile(edge, 2)) / scale, (one.keypoints - edge) / scale, one.score
+            )
+            for one in found
+        ]
+
+
+FACE_SIZE, FACE_THRESHOLD = 128, 0.5
+"""BlazeFace's input, and MediaPipe's own threshold."""
+
+
+def face_detector(service: str) -> SsdDetector:
+    """BlazeFace (Bazarevsky et al. 2019), as listed in the service's manifest. Keypoints: right
+    eye, left eye, nose, mouth, right ear, left ear (the person's own right and left)."""
+    session = models.session(service, "face_detector")
+    return SsdDetector(session, FACE_SIZE, FACE_THRESHOLD, low=-1.0)
+
+
+def largest(found: Sequence[Detection]) -> Detection:
+    """The widest: the nearest face."""
+    return max(found, key=lambda one: one.box[2] - one.box[0])
 
 
 def _merge(boxes: Floats, points: Floats, scores: Floats) -> list[Detection]:

@@ -10,13 +10,12 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from services.face.detector import FaceDetector
 from services.face.expression import INPUT_POINTS, normalize
 from services.face.mesh import FaceTracker
 from services.runtime.media import Floats
-from services.runtime.vision import RotatedBox
+from services.runtime.vision import SsdDetector, face_detector
 from training.data import Entry, manifest
-from training.face.teacher import Teacher
+from training.face.teacher import Teacher, region
 
 VIDEO_FOLDERS = (
     "video_talking",
@@ -34,16 +33,37 @@ EVERY = 2
 MICROSECONDS = 1_000_000
 
 
+SAME_PEOPLE = ("asl_", "intel_head_pose")
+"""Beginnings of names of clips that show the same few people: one group of every split."""
+
+TRAINED_CLIPS = (
+    "asl_again", "asl_bird", "asl_book", "asl_brother", "asl_help", "asl_hungry", "asl_no",
+    "asl_please", "asl_school", "asl_sorry", "asl_thanks", "asl_walk", "asl_want", "asl_yes",
+    "grid_brbk7n", "grid_lbax4n", "grid_lbbc2a", "grid_lrwp9a", "grid_lwbsza", "grid_pwij3p",
+    "grid_sbia1a", "grid_swiz3n", "intel_head_pose_female", "intel_head_pose_female-and-male",
+    "latentsync_demo1_outdoor", "latentsync_demo2_standing", "latentsync_demo3_gestures_en",
+    "liveportrait_d0", "liveportrait_d13", "liveportrait_d19", "pyfeat_face_noface",
+    "pyfeat_pexels_woman_cry_to_smile", "retalking_face2", "retalking_face3",
+    "sadtalker_wda_katiehill",
+)  # fmt: skip
+"""What the shipped expression head has seen."""
+
+
+def person(name: str) -> str:
+    """Whom a clip shows, by its file's name."""
+    return next((group for group in SAME_PEOPLE if name.startswith(group)), name)
+
+
 @dataclass(frozen=True)
 class Clip:
-    """One person's frames: the unit of every split."""
+    """One clip's frames with a face."""
 
     name: str
     tier: str
     ours: Floats
-    """[n, 478, 2] px"""
+    """[n, 478, 2 or 3] px"""
     theirs: Floats
-    """[n, 478, 2] px, the teacher's"""
+    """[n, 478, 3] px, the teacher's"""
     labels: Floats
     """[n, 52] the teacher's blendshapes of its own landmarks"""
 
@@ -70,12 +90,12 @@ def frames(path: Path, every: int = 1) -> Iterator[tuple[npt.NDArray[np.uint8], 
 
 def clips(data: Path, teacher: Teacher) -> list[Clip]:
     """All clips in which our tracker finds a face in at least ten frames."""
-    detector = FaceDetector()
+    detector = face_detector("face")
     made = [_clip(entry, detector, teacher) for entry in videos(data)]
     return [clip for clip in made if len(clip.ours) >= 10]
 
 
-def _clip(entry: Entry, detector: FaceDetector, teacher: Teacher) -> Clip:
+def _clip(entry: Entry, detector: SsdDetector, teacher: Teacher) -> Clip:
     tracker = FaceTracker(detector)
     ours: list[Floats] = []
     theirs: list[Floats] = []
@@ -85,21 +105,11 @@ def _clip(entry: Entry, detector: FaceDetector, teacher: Teacher) -> Clip:
         if face is None:
             continue
         points = face.points[:, :2]
-        landmarks = teacher.landmarks(image, _region(points))
+        landmarks = teacher.landmarks(image, region(points))
         ours.append(points)
         theirs.append(landmarks)
         labels.append(teacher.blendshapes(landmarks))
     return Clip(entry.path.stem, entry.tier, np.array(ours), np.array(theirs), np.array(labels))
-
-
-def _region(points: Floats) -> RotatedBox:
-    """As MediaPipe crops for its landmarks: the face's square times 1.5, eye line level."""
-    low, high = points.min(0), points.max(0)
-    x, y = (low + high) / 2
-    across = points[263] - points[33]
-    return RotatedBox(
-        float(x), float(y), float(max(high - low)) * 1.5, float(np.arctan2(across[1], across[0]))
-    )
 
 
 def mixtures(

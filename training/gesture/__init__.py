@@ -1,0 +1,1 @@
+"""The gesture head and the hands' evaluations."""
