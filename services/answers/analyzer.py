@@ -94,7 +94,7 @@ class AnswersAnalyzer:
             words=len(words),
             attempt=sum(1 for _, other in self._asked[:number] if other == question_id),
             relevance=relevance(self._embed, question, words) if question.text else None,
-            points=find_points(self._embed, question.points, words),
+            points=find_points(self._embed, question, words),
             star=star(self._embed, words) if question.style == "behavioural" else [],
             disfluencies=disfluencies(words),
             specificity=specificity(words),

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from services.runtime import models
 from services.runtime.media import Floats
 
+SIZE = 384
 MAX_PIECES = 128
 """A spoken sentence has some 20; longer ones are cut."""
 
 BATCH = 16
 CACHE = 512
-"""Texts whose vectors are kept: questions and points come again with every evaluation."""
+"""Texts that are kept: questions, points and sentences come again with every evaluation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One text by its word pieces, the first and the last of which stand for the whole."""
+
+    ids: npt.NDArray[np.int64]
+    """[n]"""
+    states: Floats
+    """[n, 384]"""
+    vector: Floats
+    """[384], of length 1: the mean of the states."""
 
 
 class Embedder:
@@ -26,31 +41,41 @@ class Embedder:
         self._tokenizer = Tokenizer.from_file(str(models.path("answers", "minilm_tokenizer")))
         self._tokenizer.enable_truncation(MAX_PIECES)
         self._tokenizer.enable_padding()
-        self._inputs = {node.name for node in self._session.get_inputs()}
-        self._known: dict[str, Floats] = {}
+        self._known: dict[str, Encoded] = {}
 
     def __call__(self, texts: Sequence[str]) -> Floats:
         """[n, 384] unit vectors."""
-        unknown = [text for text in dict.fromkeys(texts) if text not in self._known]
+        vectors = [encoded.vector for encoded in self.encode(texts)]
+        return np.array(vectors, np.float32).reshape(-1, SIZE)
+
+    def vocabulary(self) -> dict[str, int]:
+        """Every word piece's id."""
+        pieces: dict[str, int] = self._tokenizer.get_vocab()
+        return pieces
+
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+        """Each text with its word pieces' states."""
+        unknown = sorted({text for text in texts if text not in self._known}, key=len)
         for start in range(0, len(unknown), BATCH):
-            batch = unknown[start : start + BATCH]
-            for text, vector in zip(batch, self._embed(batch), strict=True):
-                self._known[text] = vector
-        vectors = np.array([self._known[text] for text in texts], np.float32).reshape(-1, 384)
+            batch = unknown[start : start + BATCH]  # of like length: little padding
+            self._known.update(zip(batch, self._encode(batch), strict=True))
+        found = [self._known[text] for text in texts]
         while len(self._known) > CACHE:
             self._known.pop(next(iter(self._known)))
-        return vectors
+        return found
 
-    def _embed(self, texts: list[str]) -> Floats:
+    def _encode(self, texts: list[str]) -> list[Encoded]:
         encoded = self._tokenizer.encode_batch(texts)
         ids = np.array([each.ids for each in encoded], np.int64)
         mask = np.array([each.attention_mask for each in encoded], np.int64)
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        output = self._session.run(
-            None, {name: value for name, value in given.items() if name in self._inputs}
-        )[0]
-        if output.ndim == 3:  # token vectors: their mean over the real tokens
-            weights = mask[:, :, None].astype(np.float32)
-            output = (output * weights).sum(1) / weights.sum(1)
-        unit: Floats = output / np.maximum(np.linalg.norm(output, axis=1, keepdims=True), 1e-9)
-        return unit
+        states = self._session.run(None, given)[0]
+        return [
+            _one(row[: int(real.sum())], pieces[: int(real.sum())])
+            for row, pieces, real in zip(states, ids, mask, strict=True)
+        ]
+
+
+def _one(states: Floats, ids: npt.NDArray[np.int64]) -> Encoded:
+    mean = states.mean(0)
+    return Encoded(ids.copy(), states.copy(), mean / max(float(np.linalg.norm(mean)), 1e-9))

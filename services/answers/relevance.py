@@ -1,25 +1,41 @@
-"""Does the answer speak to the question, and which expected points does it make?"""
+"""Does the answer speak to the question, and which expected points does it make?
+
+A point is found where the pair head (models/pairs.md) says of some stretch of the answer that
+it makes the point. A cosine knows only whether the two have the same topic.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from greenroom.v1.session_pb2 import ExpectedPoint, Question
 from greenroom.v1.signals_pb2 import PointResult, Word
 
 from services.answers.embedder import Embedder
+from services.answers.pairs import CORRECT, Pairs
 from services.answers.text import span, windows
+from services.runtime.media import Floats
 
 RELEVANCE_MIDDLE, RELEVANCE_WIDTH = 0.22, 0.06
 """Cosine at which an answer is as likely as not about the question, and how sharply it
 turns: an off-topic answer's best sentences reach .09, a good STAR answer's .28 and more."""
 
-POINT_MIDDLE, POINT_WIDTH = 0.33, 0.06
-"""Likewise for a stretch of the answer against the text of an expected point."""
+POINT_BIAS, POINT_HEAD = 1.803, 1.239
+"""Log odds of a point made, from the head's of `correct`: a spoken answer says a point less in
+its own words than a pupil's does. Fitted on answers written for Greenroom
+(training/answers/points.py)."""
 
 FOUND = 0.5
+LEAST = 1e-4
+"""Probabilities are kept from 0 by this much."""
+
+
+@cache
+def _pairs() -> Pairs:
+    return Pairs()
 
 
 def relevance(embed: Embedder, question: Question, words: list[Word]) -> float | None:
@@ -33,28 +49,36 @@ def relevance(embed: Embedder, question: Question, words: list[Word]) -> float |
     best = np.sort(cosines.max(1))[::-1]
     # The better half: an answer may begin and end with small talk.
     cosine = float(best[: max(1, len(best) // 2)].mean())
-    return _logistic(cosine, RELEVANCE_MIDDLE, RELEVANCE_WIDTH)
+    return _logistic((cosine - RELEVANCE_MIDDLE) / RELEVANCE_WIDTH)
 
 
-def find_points(
-    embed: Embedder, points: Sequence[ExpectedPoint], words: list[Word]
-) -> list[PointResult]:
+def find_points(embed: Embedder, question: Question, words: list[Word]) -> list[PointResult]:
     """Each expected point, found or missing, with the words that make it."""
+    points = question.points
     if not words or not points:
         return []
     pieces = windows(words)
-    cosines = (
-        embed([span(piece).quote for piece in pieces]) @ embed([point.text for point in points]).T
-    )
+    head = evidence(embed, question, [span(piece).quote for piece in pieces])
+    log_odds = POINT_BIAS + POINT_HEAD * head
     results = []
     for index, point in enumerate(points):
-        best = int(cosines[:, index].argmax())
-        score = _logistic(float(cosines[best, index]), POINT_MIDDLE, POINT_WIDTH)
+        best = int(log_odds[:, index].argmax())
+        score = _logistic(float(log_odds[best, index]))
         result = PointResult(point_id=point.id, text=point.text, found=score >= FOUND, score=score)
         if result.found:
             result.evidence.CopyFrom(span(pieces[best]))
         results.append(result)
     return results
+
+
+def evidence(embed: Embedder, question: Question, stretches: Sequence[str]) -> Floats:
+    """[stretches, points] the head's log odds that each stretch makes each point."""
+    said = embed.encode(stretches)
+    expected = embed.encode([point.text for point in question.points])
+    probability = _pairs()(said, expected, embed.encode([question.text])[0])[:, :, CORRECT]
+    kept = probability.clip(LEAST, 1 - LEAST)
+    log_odds: Floats = np.log(kept / (1 - kept))
+    return log_odds
 
 
 def completeness(points: Sequence[ExpectedPoint], results: Sequence[PointResult]) -> float | None:
@@ -66,5 +90,5 @@ def completeness(points: Sequence[ExpectedPoint], results: Sequence[PointResult]
     return sum(weights[result.point_id] for result in results if result.found) / total
 
 
-def _logistic(value: float, middle: float, width: float) -> float:
-    return 1 / (1 + math.exp(-(value - middle) / width))
+def _logistic(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-log_odds))

@@ -1,0 +1,135 @@
+"""Expected points found or missing, on answers written for Greenroom to its own questions.
+
+Usage: python -m training.answers.points, which prints the constants of
+services/answers/relevance.py fitted on all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+from greenroom.v1.session_pb2 import ExpectedPoint, Question
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+
+from services.answers import relevance
+from services.answers.embedder import Embedder
+from services.answers.text import span, windows
+from services.runtime.questions import bank
+from training.answers.scoring import AREA
+from training.answers.spoken import spoken
+from training.results import Comparison, Row, bootstrap
+
+FILE = Path(__file__).with_name("written.yaml")
+METRIC = "expected points found or missing, weighted F1"
+Values = npt.NDArray[np.float64]
+Weights = tuple[float, float]
+"""Bias, and what the head's log odds count."""
+
+COSINE_FOUND = 0.33
+"""The baseline: found from this cosine on."""
+
+
+@dataclass(frozen=True)
+class Written:
+    question: str
+    text: str
+    makes: frozenset[str]
+
+
+@cache
+def answers() -> tuple[Written, ...]:
+    entries = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return tuple(
+        Written(
+            entry["question"],
+            entry.get("says") or " ".join(t for s in entry["story"] for t in s.values()),
+            frozenset(entry["makes"]),
+        )
+        for entry in entries
+    )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A written answer's evidence."""
+
+    question: str
+    made: npt.NDArray[np.bool_]
+    """[points]"""
+    cosine: Values
+    head: Values
+    """[points] of the best stretch by each."""
+
+
+def look(embed: Embedder, *, plain: bool = False) -> list[Seen]:
+    """All written answers as the service sees them."""
+    questions = {question.id: question for question in bank()}
+    seen = []
+    for answer in answers():
+        asked = questions[answer.question]
+        points = [ExpectedPoint(id=point.id, text=point.text) for point in asked.points]
+        question = Question(id=asked.id, text=asked.text, points=points)
+        pieces = [span(piece).quote for piece in windows(spoken(answer.text, plain=plain))]
+        cosine = embed(pieces) @ embed([point.text for point in points]).T
+        head = relevance.evidence(embed, question, pieces)
+        made = np.array([point.id in answer.makes for point in points])
+        seen.append(Seen(asked.id, made, cosine.max(0).astype(float), head.max(0).astype(float)))
+    return seen
+
+
+def fit(seen: list[Seen]) -> Weights:
+    made = np.concatenate([one.made for one in seen])
+    head = np.concatenate([one.head for one in seen])
+    model = LogisticRegression().fit(head[:, None], made)
+    return float(model.intercept_[0]), float(model.coef_[0, 0])
+
+
+def rows(embed: Embedder) -> list[Row]:
+    """By weights fitted on the other questions' answers."""
+    seen = look(embed)
+    names = list(dict.fromkeys(one.question for one in seen))
+    weights = {name: fit([one for one in seen if one.question != name]) for name in names}
+    result = []
+    for name, of in (("all", seen), ("no punctuation or capitals", look(embed, plain=True))):
+        groups = [
+            np.concatenate([_columns(one, weights[q]) for one in of if one.question == q])
+            for q in names
+        ]
+        low, high = bootstrap(groups, _weighted)
+        together = np.concatenate(groups)
+        cosine = [np.stack([one.made, one.cosine >= COSINE_FOUND], 1) for one in of]
+        baseline = _weighted(np.concatenate(cosine).astype(float))
+        all_found = _weighted(np.stack([together[:, 0], np.ones(len(together))], 1))
+        result.append(
+            Row(
+                area=AREA, metric=METRIC, slice=name, value=_weighted(together), low=low,
+                high=high, n=len(names), baseline=Comparison(name="cosine", value=baseline),
+                note=f"{len(together)} points of {len(of)} written answers, weights fitted on the "
+                f"other questions; all found {all_found:.3f}; F1 of found {_found(together):.3f}",
+            )
+        )  # fmt: skip
+    return result
+
+
+def _columns(one: Seen, weights: Weights) -> Values:
+    """[points, (made, found)]"""
+    bias, of_head = weights
+    return np.stack([one.made, bias + of_head * one.head >= 0], 1).astype(float)
+
+
+def _weighted(columns: Values) -> float:
+    return float(f1_score(columns[:, 0], columns[:, 1], average="weighted", zero_division=0))
+
+
+def _found(columns: Values) -> float:
+    return float(f1_score(columns[:, 0], columns[:, 1], zero_division=0))
+
+
+if __name__ == "__main__":
+    print("POINT_BIAS, POINT_HEAD =", fit(look(Embedder())))
