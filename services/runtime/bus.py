@@ -323,7 +323,7 @@ class Bus:
             return None
 
     async def purge(self, session_id: str) -> None:
-        """Remove all that the stream and the bucket hold of a session.
+        """Remove all that the stream and the buckets hold of a session.
 
         A purge only forgets: the bytes stay in the server's files until it compacts them. So
         what was said and asked is overwritten first; the many numbers need not be.
@@ -332,6 +332,11 @@ class Bus:
         for subject in (f"events.{session_id}", f"signals.{session_id}.*", f"hints.{session_id}"):
             await self._js.purge_stream(STREAM, subject=subject)
         await self.sessions.purge(session_id)
+        # The leases last: without a session nobody takes one again.
+        async for entry in self.watch(self.leases, f"*.session.{session_id}"):
+            if entry is None:
+                break
+            await self.leases.purge(entry.key)
 
     async def _overwrite_words(self, session_id: str) -> None:
         """By deleting one by one, for which the server writes random bytes over a message."""

@@ -76,10 +76,14 @@ async def test_purge_leaves_nothing(bus: Bus) -> None:
         await bus.publish_event(event(each))
         await bus.publish_signal(signal(each, 0))
         await bus.publish_hint(Hint(header=Header(session_id=each), hint_id="1"))
+        await bus.leases.put(f"face.session.{each}", b"held")
     await bus.purge(session_id)
     assert await collect(bus, session_id, hints=True) == []
     with pytest.raises(KeyNotFoundError):
         await bus.sessions.get(session_id)
+    with pytest.raises(KeyNotFoundError):
+        await bus.leases.get(f"face.session.{session_id}")
+    assert await bus.leases.get(f"face.session.{other}")
     assert len(await collect(bus, other, hints=True)) == 3
     await bus.purge(other)
 
