@@ -74,6 +74,16 @@ export class ApiProblem extends Error {
     this.whatToDo = whatToDo;
     this.retryAfterS = retryAfterS;
   }
+
+  /** The session takes nothing any more: ended, expired, erased, or another one's. */
+  get over() {
+    return [401, 403, 404, 410].includes(this.status);
+  }
+
+  /** Worth trying again: the network or the gateway is away, or busy. */
+  get passing() {
+    return [0, 429, 502, 503, 504].includes(this.status);
+  }
 }
 
 export class Api {

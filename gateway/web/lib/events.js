@@ -9,7 +9,6 @@ import { wait } from './time.js';
 const SILENCE_MS = 35_000; // the gateway pings every 15 s
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 2_000;
-const OVER = [401, 403, 404, 410];
 
 export class EventStream {
   /**
@@ -39,7 +38,7 @@ export class EventStream {
         await this.#read(/** @type {ReadableStream<Uint8Array>} */ (response.body));
       } catch (problem) {
         if (this.stopped.signal.aborted) return;
-        if (problem instanceof ApiProblem && OVER.includes(problem.status)) {
+        if (problem instanceof ApiProblem && problem.over) {
           this.onOver(problem);
           return;
         }

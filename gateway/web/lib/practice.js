@@ -3,10 +3,10 @@
 import { ApiProblem } from './api.js';
 import { Devices } from './devices.js';
 import { EventStream } from './events.js';
+import { Link } from './link.js';
 import { Recorder } from './recorder.js';
 import { TabLock } from './tabs.js';
 import { wait } from './time.js';
-import { WhipConnection } from './whip.js';
 
 /** @typedef {import('./api.js').Api} Api */
 /** @typedef {import('./devices.js').Device} Device */
@@ -15,18 +15,8 @@ import { WhipConnection } from './whip.js';
 /** @typedef {import('./store.js').Store} Store */
 /** @typedef {'idle' | 'connecting' | 'connected' | 'reconnecting' | 'moved' | 'over'} State */
 
-const WATCH_MS = 500;
-const SILENT_MS = 2_000;
-/** The gateway reports at least every 1.5 s: nothing for this long means a dead path. */
-
-const OFFER_MS = 2_500;
-/** For the gateway's answer; longer with each attempt, for a gateway that is slow. */
-
-const CONNECT_MS = 6_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 1_500;
-const OVER = [401, 403, 404, 410];
-const PASSING = [0, 429, 502, 503, 504];
 
 /**
  * Events, each a CustomEvent: 'state' (State), 'picture', 'sound', 'level', 'caption' (Message),
@@ -55,21 +45,25 @@ export class Practice extends EventTarget {
     this.recorder = running.consent.keep_recording
       ? new Recorder(store, this.id, () => this.#emit('recording', null))
       : null;
-    /** @type {WhipConnection | null} */
-    this.connection = null;
-    /** @type {EventStream | null} */
-    this.events = null;
+    this.events = new EventStream(
+      api,
+      this.id,
+      (message) => this.#hear(message),
+      (problem) => this.#over(problem),
+    );
+    this.link = new Link(api, this.id, running.created.ice_servers, this.devices.stream, {
+      onState: (state) => {
+        if (state === 'reconnecting') this.events.restart();
+        this.#to(state);
+      },
+      onMessage: (message) => this.#hear(message),
+      onAttempt: (attempt, refused) => this.#emit('attempt', { attempt, refused }),
+      onOver: (problem) => this.#over(problem),
+    });
     /** @type {Set<string>} */
     this.hints = new Set();
-    this.closed = new AbortController();
-    this.wake = new AbortController();
-    this.connecting = false;
     this.ending = false;
-    this.heardAt = 0;
-    this.timer = 0;
-    const { signal } = this.closed;
-    window.addEventListener('online', () => this.wake.abort(), { signal });
-    window.addEventListener('offline', () => void this.#reconnect(), { signal });
+    this.closed = new AbortController();
   }
 
   get questions() {
@@ -133,7 +127,7 @@ export class Practice extends EventTarget {
   /** @param {MediaStreamTrack} track */
   async #send(track) {
     track.enabled = !this.paused;
-    if (this.connection && !(await this.connection.replace(track))) void this.#reconnect();
+    await this.link.replace(track);
     this.#record();
     this.#emit('devices', null);
   }
@@ -152,103 +146,9 @@ export class Practice extends EventTarget {
 
   /** Connects, and stays connected until `close`. */
   async connect() {
-    this.events ??= new EventStream(
-      this.api,
-      this.id,
-      (message) => this.#hear(message),
-      (problem) => this.#over(problem),
-    );
     void this.events.run();
     this.#record();
-    this.#to('connecting');
-    await this.#reach();
-    this.#watch();
-  }
-
-  /** A fresh offer, again and again, until it is answered: aiortc has no ICE restart. */
-  async #reach() {
-    if (this.connecting) return;
-    this.connecting = true;
-    let pause = FIRST_PAUSE_MS;
-    for (let attempt = 1; !this.closed.signal.aborted; attempt++) {
-      try {
-        await this.#offer(OFFER_MS * attempt);
-        this.#to('connected');
-        break;
-      } catch (problem) {
-        if (this.closed.signal.aborted) break;
-        if (problem instanceof ApiProblem && OVER.includes(problem.status)) {
-          this.#over(problem);
-          break;
-        }
-        const refused = problem instanceof ApiProblem ? problem : null;
-        this.#emit('attempt', { attempt, refused });
-      }
-      this.wake = new AbortController();
-      await wait(pause, AbortSignal.any([this.wake.signal, this.closed.signal]));
-      pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
-    }
-    this.connecting = false;
-  }
-
-  /** @param {number} patienceMs */
-  async #offer(patienceMs) {
-    this.connection?.close();
-    const signal = AbortSignal.any([AbortSignal.timeout(patienceMs), this.closed.signal]);
-    const failed = new AbortController();
-    /** @type {(value?: unknown) => void} */
-    let done = () => {};
-    const connected = new Promise((resolve) => (done = resolve));
-    const connection = new WhipConnection(
-      this.api,
-      this.id,
-      this.running.created.ice_servers,
-      (state) => {
-        if (state === 'connected') done();
-        else if (state === 'failed') failed.abort();
-        if (connection === this.connection) this.#onLink(state);
-      },
-      (message) => this.#hear(message),
-    );
-    this.connection = connection;
-    await connection.open(this.devices.stream, signal);
-    const over = AbortSignal.any([failed.signal, this.closed.signal]);
-    await Promise.race([connected, wait(CONNECT_MS, over)]);
-    if (connection.pc.connectionState !== 'connected') {
-      connection.close();
-      throw new Error('the media could not get through');
-    }
-    this.heardAt = Date.now();
-  }
-
-  async #reconnect() {
-    if (this.connecting || this.closed.signal.aborted || !this.events) return;
-    if (this.devices.stream.getTracks().length === 0) return; // nothing to offer
-    this.#to('reconnecting');
-    this.events.restart();
-    await this.#reach();
-  }
-
-  /** @param {RTCPeerConnectionState} state */
-  #onLink(state) {
-    if (state === 'disconnected' || state === 'failed') void this.#reconnect();
-  }
-
-  /** Notices a dead path long before ICE does, which takes 5 to 30 s. */
-  #watch() {
-    let heard = 0;
-    this.heardAt = Date.now();
-    clearInterval(this.timer);
-    this.timer = window.setInterval(async () => {
-      if (this.state !== 'connected' || !this.connection) return;
-      const link = await this.connection.stats();
-      if (link.heard !== heard) {
-        heard = link.heard;
-        this.heardAt = Date.now();
-      } else if (Date.now() - this.heardAt > SILENT_MS) {
-        void this.#reconnect();
-      }
-    }, WATCH_MS);
+    await this.link.connect();
   }
 
   // --- what the gateway says
@@ -305,7 +205,7 @@ export class Practice extends EventTarget {
     try {
       await this.#surely(() => this.api.end(this.id));
     } catch (problem) {
-      this.ending = problem instanceof ApiProblem && OVER.includes(problem.status);
+      this.ending = problem instanceof ApiProblem && problem.over;
       if (!this.ending) throw problem;
     }
     await this.recorder?.stop();
@@ -324,8 +224,8 @@ export class Practice extends EventTarget {
         return;
       } catch (problem) {
         if (!(problem instanceof ApiProblem) || this.closed.signal.aborted) throw problem;
-        if (OVER.includes(problem.status)) this.#over(problem);
-        if (!PASSING.includes(problem.status)) throw problem;
+        if (problem.over) this.#over(problem);
+        if (!problem.passing) throw problem;
       }
       await wait(pause, this.closed.signal);
       pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
@@ -365,9 +265,8 @@ export class Practice extends EventTarget {
   /** Lets go of devices and connection; the session itself may go on. */
   close() {
     this.closed.abort();
-    clearInterval(this.timer);
-    this.events?.stop();
-    this.connection?.close();
+    this.events.stop();
+    this.link.close();
     this.devices.close();
     this.lock.release();
   }

@@ -150,8 +150,8 @@ export async function setup(root, context, practice, steps) {
   }
 
   async function link() {
-    if (!practice.connection) return;
-    const stats = await practice.connection.stats();
+    const stats = await practice.link.stats();
+    if (stats === null) return;
     fill(figures, linkInFigures(stats));
     if (practice.state === 'connected') rows.link.show(linkInWords(stats));
   }
