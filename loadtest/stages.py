@@ -94,6 +94,8 @@ class SessionProbe:
         """Burnt pictures whose number could not be read."""
         self.frames = 0
         self.chunks = 0
+        self.triggers: dict[int, int] = {}
+        """Of each hint: the end of its window to the emission of what completed it."""
 
     def watch_burnt(self, tracks: list[PacketTrack]) -> None:
         """Also read the burnt identity: these are the tracks that send it."""
@@ -166,6 +168,7 @@ class SessionProbe:
     def _hint(self, hint: Hint) -> None:
         emitted_us = self._ends.get(hint.header.capture_time_us)
         if emitted_us is not None:
+            self.triggers[hint.header.capture_time_us] = emitted_us
             self._stages.add_us("fusion", hint.decided_us - emitted_us)
 
 

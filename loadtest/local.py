@@ -1,0 +1,116 @@
+"""A whole Greenroom on this machine, on free ports, and what its processes cost."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from deploy.demo import SHARED_RECORDING
+from deploy.supervisor import System, SystemSettings
+from loadtest.compose import composed
+from loadtest.processes import Endpoint
+from loadtest.recording import Recording, default_cache, load
+
+GRPC_BASE, METRICS_BASE = 21_000, 22_000
+"""Below the ephemeral range, away from the defaults: a running Greenroom is not disturbed."""
+
+MIB = 2**20
+
+
+def demo_recording(*, burn: bool = False) -> Recording:
+    """The real one where it is at hand, else the composed one."""
+    path = SHARED_RECORDING if SHARED_RECORDING.is_file() else composed(default_cache())
+    return load(path, burn=burn)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.asynccontextmanager
+async def local_system(out: Path) -> AsyncIterator[System]:
+    """Its lines go to OUT/system.log. Raises StartError."""
+    with (
+        tempfile.TemporaryDirectory(prefix="greenroom-") as data,
+        (out / "system.log").open("w") as log,
+    ):
+        settings = SystemSettings(
+            http_port=free_port(),
+            nats_port=free_port(),
+            grpc_base_port=GRPC_BASE,
+            metrics_base_port=METRICS_BASE,
+            data_dir=Path(data),
+        )
+
+        def write(program: str, line: str) -> None:
+            log.write(f"{program:<12} {line}\n")
+
+        async with System(settings, write) as system:
+            yield system
+
+
+def endpoints(system: System) -> list[Endpoint]:
+    """The /metrics of every process that has one."""
+    found = [Endpoint("gateway", f"{system.url}/metrics")]
+    for program in system.programs:
+        if port := program.environment.get("GREENROOM_METRICS_PORT"):
+            found.append(Endpoint(program.name, f"http://127.0.0.1:{port}/metrics"))
+    return found
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Of a process and its children: CPU seconds so far, and what it holds now."""
+
+    cpu_s: float
+    memory_mib: float
+    threads: int
+    files: int
+    sockets: int
+
+    @classmethod
+    def of(cls, pid: int) -> Usage:
+        process = psutil.Process(pid)
+        times = process.cpu_times()
+        return cls(
+            times.user + times.system,
+            process.memory_info().rss / MIB,
+            process.num_threads(),
+            process.num_fds(),
+            len(process.net_connections()),
+        )
+
+
+def usage(system: System) -> dict[str, Usage]:
+    """By program, of those that run."""
+    return {
+        program.name: Usage.of(program.process.pid)
+        for program in system.programs
+        if program.process is not None and program.process.returncode is None
+    }
+
+
+class Meter:
+    """Cores that processes used since the meter was made."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._before = usage(system)
+        self._since = time.monotonic()
+
+    def cores(self) -> dict[str, float]:
+        seconds = time.monotonic() - self._since
+        return {
+            name: (now.cpu_s - self._before[name].cpu_s) / seconds
+            for name, now in usage(self._system).items()
+            if name in self._before
+        }
