@@ -31,6 +31,7 @@ from greenroom.v1.session_pb2 import (
 )
 from sse_starlette import EventSourceResponse
 
+from gateway import errors
 from gateway.context import Context, context_of
 from gateway.errors import ApiError
 from gateway.registry import candidate_id_of, new_token
@@ -39,7 +40,6 @@ from gateway.schemas import (
     HintShownRequest,
     IceServer,
     MeasureAnswer,
-    Problem,
     QuestionAnswer,
     QuestionChange,
     SessionCreated,
@@ -53,10 +53,13 @@ from services.runtime.questions import ResumeError, choose
 router = APIRouter(
     prefix="/api",
     tags=["sessions"],
-    responses={status: {"model": Problem} for status in (401, 403, 404, 409, 410, 413, 422, 503)},
+    responses=errors.documented(401, 403, 404, 409, 410, 413, 422, 429, 503),
 )
 
 Authorization = Annotated[str | None, Header()]
+
+MIN_CANDIDATE_TOKEN = 40
+"""Characters, of the 43 that ours have: who makes one up could guess another's."""
 
 SSE_PING_S = 15
 REPORT_RETRY_S = 1
@@ -88,6 +91,13 @@ def _candidate(authorization: str | None) -> str:
             "A candidate token is needed.",
             "Send 'Authorization: Bearer TOKEN' with the candidate_token of POST /api/sessions.",
             {"WWW-Authenticate": "Bearer"},
+        )
+    if len(token) < MIN_CANDIDATE_TOKEN:
+        raise ApiError(
+            HTTPStatus.UNAUTHORIZED,
+            "This is no candidate token.",
+            "Send the candidate_token that POST /api/sessions gave, or none to start anew.",
+            {"WWW-Authenticate": 'Bearer error="invalid_token"'},
         )
     return candidate_id_of(token)
 
@@ -130,7 +140,7 @@ async def create_session(
             "Consent to one of them.",
         )
     candidate_token = _bearer(authorization) or new_token()
-    candidate_id = candidate_id_of(candidate_token)
+    candidate_id = _candidate(f"Bearer {candidate_token}")
     chosen = _questions(body)
     consent = Consent(**body.consent.model_dump())
     info, token = await context.registry.create(candidate_id, chosen, consent, body.live_hints)

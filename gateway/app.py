@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import mimetypes
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
@@ -70,15 +71,19 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        for load_file in (questions.bank, opus.library):  # no request shall wait for them
+        for load_file in (
+            questions.bank,
+            opus.library,
+            mimetypes.init,
+        ):  # no request shall wait for them
             await asyncio.to_thread(load_file)
         async with (
             await process.connect(settings, "gateway") as bus,
             grpc.aio.insecure_channel(settings.reports_address) as channel,
         ):
             registry = Registry(bus, settings.session_minutes)
-            load = Load(settings.busy_ms / 1000)
-            sessions = Sessions(bus, registry, settings, load)
+            measured = Load(settings.busy_ms / 1000)
+            sessions = Sessions(bus, registry, settings, measured)
             rpc = SessionRpc(registry, sessions)
             app.state.context = Context(
                 settings,
@@ -93,7 +98,7 @@ def _lifespan(
                 await server.set_serving(True)
                 loops = [
                     asyncio.create_task(sessions.watch()),
-                    asyncio.create_task(process.watch_loop_lag(load.lagged)),
+                    asyncio.create_task(process.watch_loop_lag(measured.lagged)),
                 ]
                 try:
                     yield
@@ -119,7 +124,7 @@ def _add_operations(app: FastAPI) -> None:
         return PlainTextResponse("not connected to NATS\n", HTTPStatus.SERVICE_UNAVAILABLE)
 
     @app.get("/metrics", tags=["operations"])
-    async def metrics() -> Response:
+    def metrics() -> Response:  # on a thread: it reads /proc
         """Prometheus."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 import nats.errors
 import nats.js.errors
@@ -10,6 +11,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 log = structlog.get_logger(__name__)
@@ -32,6 +34,18 @@ class ApiError(Exception):
         self.error = error
         self.what_to_do = what_to_do
         self.headers = headers
+
+
+class Problem(BaseModel):
+    """Every error of this API."""
+
+    error: str
+    what_to_do: str
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For a router's or a route's `responses`."""
+    return {status: {"model": Problem} for status in statuses}
 
 
 def answer(

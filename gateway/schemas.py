@@ -119,10 +119,3 @@ class MeasureAnswer(BaseModel):
     source: str
     low: float | None
     high: float | None
-
-
-class Problem(BaseModel):
-    """Every error of this API."""
-
-    error: str
-    what_to_do: str

@@ -7,12 +7,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
+from gateway import errors
 from gateway.context import Context, context_of
 from gateway.errors import ApiError
 from gateway.live import LiveSession
 from gateway.settings import GatewaySettings
 
-router = APIRouter(tags=["whip"])
+router = APIRouter(
+    tags=["whip"],
+    responses=errors.documented(400, 401, 403, 404, 406, 410, 412, 413, 415, 422, 428, 503),
+)
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"

@@ -11,6 +11,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from sse_starlette.sse import AppStatus
 
 from gateway.app import create_app
 from gateway.context import Context
@@ -65,6 +66,15 @@ class Session:
         )
 
 
+async def end_event_streams() -> None:
+    """sse-starlette's watcher lives as long as the process; here it ends with the server."""
+    watchers = [t for t in asyncio.all_tasks() if "_shutdown_watcher" in repr(t.get_coro())]
+    if watchers:
+        AppStatus.should_exit = True
+        await asyncio.wait(watchers, timeout=2)
+        AppStatus.should_exit = False
+
+
 RunGateway = Callable[..., AbstractAsyncContextManager[Gateway]]
 
 
@@ -100,6 +110,7 @@ def run_gateway(nats_url: str) -> RunGateway:
         finally:
             server.should_exit = True
             await serving
+            await end_event_streams()
 
     return run
 
