@@ -9,7 +9,9 @@ import httpx
 from playwright.async_api import BrowserContext, Page, expect
 
 from loadtest.client import REQUEST_TIMEOUT_S, Client
-from loadtest.recording import Recording
+from loadtest.compose import composed
+from loadtest.recording import Recording, default_cache, load
+from tests.web.conftest import RECORDING
 
 BODY: dict[str, Any] = {"role": "software engineer", "question_count": 1}
 
@@ -33,6 +35,15 @@ async ([session, startedMs, seconds]) => {
 }
 """
 """What the page keeps when the candidate asks for the recording."""
+
+
+async def replayed() -> Recording:
+    """What the practices replay: the real recording, or the composed one where it is not."""
+
+    def loaded() -> Recording:
+        return load(RECORDING if RECORDING.exists() else composed(default_cache()))
+
+    return await asyncio.to_thread(loaded)
 
 
 @dataclass(frozen=True)

@@ -139,14 +139,16 @@ export function scoreCards(scores, values, words, dialog) {
         score.value === null ? null : el('p', { class: 'score-value' }, String(Math.round(score.value))),
         score.value === null ? null : meter(score),
         el('p', { class: 'quiet small' }, score.value === null ? scoreText(score) : likely(score)),
-        el(
-          'button',
-          {
-            class: 'show-me no-print', type: 'button', 'aria-label': `What it rests on: ${name}`,
-            on: { click: () => dialog.score(score, values) },
-          },
-          'What it rests on',
-        ),
+        score.value === null
+          ? null
+          : el(
+              'button',
+              {
+                class: 'show-me no-print', type: 'button', 'aria-label': `What it rests on: ${name}`,
+                on: { click: () => dialog.score(score, values) },
+              },
+              'What it rests on',
+            ),
       );
     }),
   );

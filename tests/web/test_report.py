@@ -1,0 +1,408 @@
+"""After a practice: its report, progress, comparison, and a person's own data."""
+
+import asyncio
+import json
+import math
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import nats
+import pytest
+import pytest_asyncio
+from nats.js.errors import NoKeysError
+from playwright.async_api import BrowserContext, Page, expect
+
+from loadtest.recording import load
+from services.runtime.bus import LEASES_BUCKET, SESSIONS_BUCKET, STREAM
+from tests.system.conftest import Greenroom, start, stop
+from tests.system.test_replay import RETALKING
+from tests.web.conftest import LAPTOP, MODULE_LOOP, PHONE
+from tests.web.practices import (
+    Practice,
+    come_back,
+    keep_recording,
+    open_report,
+    plots_drawn,
+    practise,
+    replayed,
+    stored_in_browser,
+)
+
+pytestmark = [*MODULE_LOOP, pytest.mark.timeout(240)]
+
+SECONDS = 20.0
+SHORT = 12.0
+RECORDED = 10.0
+KEPT = {"words", "database", "stream", "bucket"}
+AFFECT = ["stress", "confiden", "smil", "frown", "facial movement"]
+
+
+def whole(value: float) -> int:
+    """As JavaScript rounds: halves up."""
+    return math.floor(value + 0.5)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def practices(greenroom: Greenroom) -> AsyncIterator[list[Practice]]:
+    """Two of one candidate, the first with two questions."""
+    source = await replayed()
+    two = {"role": "software engineer", "question_count": 2}
+    first = await practise(greenroom.url, source, SECONDS, body=two)
+    yield [first, await practise(greenroom.url, source, SECONDS, token=first.candidate_token)]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def returned(context: BrowserContext, practices: list[Practice]) -> None:
+    await come_back(context, practices[0].candidate_token)
+
+
+async def test_the_report_says_what_the_practice_gave(
+    page: Page, returned: None, practices: list[Practice]
+) -> None:
+    report = practices[0].report
+    await open_report(page, practices[0])
+    for claim in [*report.get("strengths", [])[:2], *report.get("weaknesses", [])[:2]]:
+        await expect(
+            page.locator(".summary").get_by_text(claim["text"], exact=True)
+        ).to_be_visible()
+    await expect(page.locator(".summary .claims li")).to_have_count(
+        len(report.get("strengths", [])[:2])
+        + len(report.get("weaknesses", [])[:2])
+        + len(report["time_management"])
+    )
+    await expect(page.locator(".next")).to_contain_text(report["suggestions"][0]["drill"])
+    for number, question in enumerate(report["questions"]):
+        section = page.locator(".answer").nth(number)
+        await expect(section.locator("h2")).to_contain_text(question["text"])
+        shown = await section.locator(".transcript").inner_text()
+        for word in question["words"]:
+            assert word["text"] in shown
+        for score in question["scores"]:
+            if "value" in score:
+                await expect(section.locator(".scores")).to_contain_text(
+                    f"Likely {whole(score['low'])} to {whole(score['high'])}"
+                )
+    await expect(page.get_by_role("complementary")).to_contain_text("in a later version")
+
+
+async def test_plots_are_drawn_and_a_click_shows_the_moment(
+    page: Page, returned: None, practices: list[Practice], greenroom: Greenroom
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await open_report(page, practices[1])
+    await plots_drawn(page)
+    drawn = {each["measure"] for each in practices[1].report["series"]}
+    plotted = drawn & {"speech_rate", "pitch_median", "loudness", "eye_contact", "movement"}
+    await expect(page.locator(".plot .scatterlayer .trace")).to_have_count(len(plotted))
+    assert any("plotly" in url for url in asked)
+    assert all(url.startswith((greenroom.url, "blob:", "data:")) for url in asked)
+    bar = page.locator(".plot .barlayer .point path").first
+    await bar.scroll_into_view_if_needed()
+    box = await bar.bounding_box()
+    assert box
+    await page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await expect(page.get_by_role("dialog")).to_be_visible()
+
+
+async def test_a_claim_shows_its_evidence(
+    page: Page, returned: None, practices: list[Practice]
+) -> None:
+    report = practices[1].report
+    await open_report(page, practices[1])
+    claim = (report.get("strengths") or report["weaknesses"])[0]
+    evidence = claim["evidence"][0]
+    button = page.get_by_role("button", name=f"Show me: {claim['text']}").first
+    await button.focus()
+    await page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name=claim["text"])
+    await expect(dialog).to_be_visible()
+    measures = (await page.request.get("/api/measures")).json
+    measure = (await measures())[evidence["measure"]]
+    await expect(dialog.locator("dt", has_text=measure["name"])).to_be_visible()
+    await expect(dialog.locator("dt", has_text="When")).to_be_visible()
+    await dialog.get_by_text("How it is measured").click()
+    await expect(dialog).to_contain_text(measure["formula"][1:])
+    assert await dialog.locator("video").count() == 0  # nothing was recorded
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_be_hidden()
+    await expect(button).to_be_focused()
+
+
+async def test_a_score_says_what_it_rests_on(
+    page: Page, returned: None, practices: list[Practice]
+) -> None:
+    await open_report(page, practices[1])
+    score = next(s for s in practices[1].report["questions"][0]["scores"] if "value" in s)
+    await page.locator(".score", has=page.locator(".meter")).get_by_role("button").first.click()
+    rows = page.get_by_role("dialog").locator("tbody tr")
+    await expect(rows).to_have_count(len(score["contributions"]))
+    await expect(page.get_by_role("dialog")).to_contain_text("most likely between")
+
+
+async def test_marks_can_be_switched_off(
+    page: Page, returned: None, practices: list[Practice]
+) -> None:
+    """Each mark has words of its own, so that nothing is said by colour alone."""
+    await open_report(page, practices[0])
+    legends = page.locator(".legend-entry input")
+    if not await legends.count():
+        pytest.skip("nothing was marked in this recording's words")
+    await expect(legends.first).to_be_checked()
+    await legends.first.uncheck()
+    assert "hide-" in (await page.locator(".transcript").first.get_attribute("class") or "")
+    for mark in await page.locator(".transcript .said").all():
+        assert "(" in (await mark.text_content() or "")
+
+
+async def test_a_kept_recording_plays_the_moment(
+    page: Page, returned: None, practices: list[Practice]
+) -> None:
+    await page.goto("/#/progress")
+    await keep_recording(page, practices[1], RECORDED)
+    await open_report(page, practices[1])
+    await page.get_by_text("Every moment of this answer").click()
+    early = [
+        moment
+        for moment in practices[1].report["questions"][0]["moments"]
+        if moment["type"] in ("pause", "blink", "nod")
+        and 1000 < int(moment["start_ms"]) < 1000 * (RECORDED - 3)
+    ]
+    assert early, "the recording has no moment to play"
+    second = int(early[0]["start_ms"]) // 1000
+    await page.locator(".chip", has_text=f"0:{second:02d}").first.click()
+    video = page.get_by_role("dialog").locator("video")
+    await expect(video).to_be_visible()
+    handle = await video.element_handle()
+    await page.wait_for_function(
+        "([v, s]) => v.currentTime > s - 1.5 && v.currentTime < s + 4 && !v.error",
+        arg=[handle, second],
+    )
+    assert await video.evaluate("v => v.textTracks.length") == 1
+    await page.keyboard.press("Escape")
+    assert await video.evaluate("v => v.paused") if await video.count() else True
+
+
+async def test_print_has_the_content_and_no_controls(
+    page: Page, returned: None, practices: list[Practice]
+) -> None:
+    await open_report(page, practices[1])
+    await plots_drawn(page)
+    await page.evaluate(
+        """() => addEventListener('beforeprint', () => {
+          window.folded = document.querySelectorAll('details:not([open])').length;
+        })"""
+    )
+    paper = await page.pdf(format="A4")
+    assert paper.startswith(b"%PDF")
+    assert await page.evaluate("window.folded") == 0
+    assert await page.locator("details[open]").count() == 0
+    await page.emulate_media(media="print")
+    for gone in [".masthead nav", ".report-head button", ".show-me", ".coach", ".legend"]:
+        for element in await page.locator(gone).all():
+            await expect(element).to_be_hidden()
+    for mark in await page.locator(".transcript .said, .transcript .tag").all():
+        await expect(mark).to_be_visible()
+    width = await page.evaluate("document.documentElement.scrollWidth")
+    assert width <= LAPTOP["width"]
+
+
+async def test_downloads_are_the_report(
+    page: Page, returned: None, practices: list[Practice]
+) -> None:
+    await open_report(page, practices[1])
+    async with page.expect_download() as saving:
+        await page.get_by_role("button", name="Save the data").click()
+    assert json.loads((await (await saving.value).path()).read_text()) == practices[1].report
+    async with page.expect_download() as saving:
+        await page.get_by_role("button", name="Save as a page").click()
+    html = (await (await saving.value).path()).read_text()
+    assert html.lstrip().startswith("<!doctype html>")
+    assert "<script" not in html
+    assert "http" not in html.replace("http://www.w3.org", "")
+    assert practices[1].report["questions"][0]["text"] in html
+
+
+async def test_a_report_of_somebody_else_is_not_here(page: Page, practices: list[Practice]) -> None:
+    await page.goto(f"/#/report/{practices[0].session_id}")
+    await expect(page.get_by_role("heading")).to_contain_text("isn’t here")
+    await page.goto("/#/progress")
+    await expect(page.locator("main")).to_contain_text("Your practices will gather here")
+
+
+async def test_progress_and_comparison(
+    page: Page, returned: None, practices: list[Practice]
+) -> None:
+    await page.goto("/#/progress")
+    await expect(page.locator(".practices li")).to_have_count(len(practices))
+    await plots_drawn(page)
+    last = {s["score"]: s for s in practices[-1].report["scores"]}["fluency"]
+    fluency = page.locator(".trends .card", has=page.get_by_role("heading", name="Fluency"))
+    await expect(fluency).to_contain_text(f"Last time: {whole(last['value'])}")
+    await expect(fluency).to_contain_text("Your own level before")
+    await page.get_by_role("button", name="Compare").click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("side by side")
+    row = page.locator("details tr", has_text="Speech rate").first
+    await page.get_by_text("Everything", exact=True).click(trial=True)
+    for practice in practices[-2:]:
+        rate = next(m for m in practice.report["measures"] if m["measure"] == "speech_rate")
+        await expect(row).to_contain_text(f"{whole(rate['value'])} words a minute")
+    await page.set_viewport_size(PHONE)
+    width = await page.evaluate("document.documentElement.scrollWidth")
+    assert width <= PHONE["width"]
+
+
+CHANGES = """
+async () => {
+  const { change, difference, ownLevel } = await import('/views/progress-data.js');
+  const usual = { low: 40, high: 85 };
+  const figure = (value, low, high) => ({ id: 'eye_contact', value, low, high, notSeen: '' });
+  const practice = (value) => ({
+    id: '', startedMs: 0, duration: 0,
+    figures: new Map([['eye_contact', figure(value, null, null)]]),
+  });
+  return {
+    within: change(figure(50, 45, 55), 46, usual),
+    closer: change(figure(50, 45, 55), 30, usual),
+    further: change(figure(30, 25, 35), 50, usual),
+    more: change(figure(80, 75, 84), 50, usual),
+    unsure: change(figure(80, null, null), 50, usual),
+    unseen: change(figure(null, null, null), 50, usual),
+    overlapping: difference(figure(50, 40, 60), figure(62, 58, 66), usual),
+    apart: difference(figure(50, 45, 55), figure(62, 58, 66), usual),
+    level: ownLevel([10, 30, 50, 99].map(practice), 'eye_contact'),
+    first: ownLevel([practice(10)], 'eye_contact'),
+  };
+}
+"""
+
+
+async def test_a_change_within_the_uncertainty_is_none(page: Page) -> None:
+    await page.goto("/#/data")
+    assert await page.evaluate(CHANGES) == {
+        "within": "same",
+        "closer": "closer",
+        "further": "further",
+        "more": "more",
+        "unsure": "unsure",
+        "unseen": "unknown",
+        "overlapping": "same",
+        "apart": "more",
+        "level": {"level": 30, "practices": 3},
+        "first": None,
+    }
+
+
+async def test_export_holds_everything(
+    page: Page, returned: None, practices: list[Practice]
+) -> None:
+    await page.goto("/#/data")
+    async with page.expect_download() as saving:
+        await page.get_by_role("button", name="Export everything").click()
+    exported = json.loads((await (await saving.value).path()).read_text())
+    assert exported["reports"] == [practice.report for practice in practices]
+
+
+async def test_erased_is_gone_from_every_store(
+    page: Page, greenroom: Greenroom, shared_data: Path
+) -> None:
+    # Of another speaker, so that the other practices hold none of these words.
+    source = await asyncio.to_thread(load, shared_data / RETALKING[0])
+    practice = await practise(greenroom.url, source, SHORT)
+    # Once: an init script would bring the token back with every page.
+    await page.goto("/#/data")
+    await page.evaluate(
+        f"localStorage.setItem('greenroom.candidate', '{practice.candidate_token}')"
+    )
+    await keep_recording(page, practice, 2)
+    assert (await stored_in_browser(page))["recordings"] == [practice.session_id]
+    assert await kept_by_server(greenroom, practice) == KEPT
+    await page.reload()
+    await expect(page.locator("main")).to_contain_text("1 report")
+    await page.get_by_role("button", name="Erase everything").click()
+    confirm = page.get_by_role("dialog")
+    await confirm.get_by_role("button", name="Keep it").click()
+    await expect(confirm).to_be_hidden()
+    assert await kept_by_server(greenroom, practice) == KEPT
+    await page.get_by_role("button", name="Erase everything").click()
+    await confirm.get_by_role("button", name="Erase everything").click()
+    await expect(page.get_by_role("heading", name="It is gone")).to_be_visible()
+    kept = await stored_in_browser(page)
+    assert kept["storage"] == kept["session"] == {}
+    assert kept["recordings"] == []
+    assert await kept_by_server(greenroom, practice) == set()
+    async with httpx.AsyncClient(base_url=greenroom.url) as http:
+        headers = {"Authorization": f"Bearer {practice.candidate_token}"}
+        listed = await http.get("/api/candidates/me/reports", headers=headers)
+        assert listed.json() == []
+
+
+async def kept_by_server(greenroom: Greenroom, practice: Practice) -> set[str]:
+    """The stores that hold anything of a practice: looked into directly."""
+    session = practice.session_id
+    kept = set()
+    said = " ".join(word["text"] for word in practice.report["questions"][0]["words"][:3])
+    if await asyncio.to_thread(_in_files, greenroom.log.parent, said):
+        kept.add("words")
+    if await asyncio.to_thread(_in_database, greenroom.log.parent, session):
+        kept.add("database")
+    connection = await nats.connect(greenroom.nats_url)
+    try:
+        js = connection.jetstream()
+        subjects = (await js.stream_info(STREAM, subjects_filter=">")).state.subjects or {}
+        if any(session in subject for subject in subjects):
+            kept.add("stream")
+        for bucket in (SESSIONS_BUCKET, LEASES_BUCKET):
+            try:
+                keys = await (await js.key_value(bucket)).keys()
+            except NoKeysError:
+                continue
+            if any(session in key for key in keys):
+                kept.add("bucket")
+    finally:
+        await connection.close()
+    return kept
+
+
+def _in_files(data: Path, said: str) -> bool:
+    """What was said, in any file: the database's, its log's, the stream's."""
+    assert said
+    return any(said.encode() in file.read_bytes() for file in data.rglob("*") if file.is_file())
+
+
+def _in_database(data: Path, session: str) -> bool:
+    """Rows of the session; and its bytes must not linger in the file either."""
+    file = data / "greenroom.db"
+    with sqlite3.connect(file) as database:
+        rows = database.execute(
+            "select count(*) from reports where session_id = ?", (session,)
+        ).fetchone()[0]
+    lingering = any(session.encode() in part.read_bytes() for part in data.glob(f"{file.name}*"))
+    return bool(rows) or lingering
+
+
+async def test_affect_off_leaves_no_trace_of_it(
+    context: BrowserContext, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("affect-off")
+    running = await asyncio.to_thread(start, folder, {"GREENROOM_AFFECT": "off"})
+    try:
+        source = await replayed()
+        practice = await practise(running.url, source, SECONDS)
+        page = await context.new_page()
+        await page.goto(running.url)
+        token = practice.candidate_token
+        await page.evaluate(f"localStorage.setItem('greenroom.candidate', '{token}')")
+        for view in [f"#/report/{practice.session_id}", "#/progress"]:
+            await page.goto(f"{running.url}/{view}")
+            await page.locator("main h2").first.wait_for()
+            await page.evaluate(
+                "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
+            )
+            text = (await page.locator("main").inner_text()).lower()
+            assert "fluency" in text
+            assert not [word for word in AFFECT if word in text]
+    finally:
+        await asyncio.to_thread(stop, running)
