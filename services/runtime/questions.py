@@ -6,15 +6,16 @@ competence or its topics are named by the job, the resume or the role, and says 
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from greenroom.v1.session_pb2 import ExpectedPoint, Question
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 BANK = Path(__file__).with_name("questions.yaml")
 
@@ -23,8 +24,15 @@ RESUME_WEIGHT = 1.0
 ROLE_WEIGHT = 3.0
 """What the job asks for matters more than what the resume offers; a named role most."""
 
+UNSUITED = -1.0
+"""Score of another profession's question: asked only when nothing else is left."""
+
 STYLE_ORDER = ("behavioural", "technical", "situational")
 """A practice takes its questions from the styles in turn, so that it is a mixed interview."""
+
+
+MOST_PLACES = 5
+"""Named in an error; a document in another form altogether has hundreds."""
 
 
 class ResumeError(ValueError):
@@ -52,7 +60,12 @@ class BankQuestion(BaseModel):
     """Words that a resume or a job may name, in lower case."""
     seconds: int = Field(90, ge=30, le=300)
     points: list[Point] = Field(min_length=3, max_length=6)
-    follow_ups: list[str] = []
+    follow_ups: list[str] = Field(min_length=1)
+
+
+_T = TypeVar("_T")
+_Listed = Annotated[list[_T], BeforeValidator(lambda value: [] if value is None else value)]
+"""Many a resume has `null` where it has nothing to list."""
 
 
 class _Work(BaseModel):
@@ -60,13 +73,13 @@ class _Work(BaseModel):
     name: str | None = None
     position: str | None = None
     summary: str | None = None
-    highlights: list[str] = []
+    highlights: _Listed[str] = []
 
 
 class _Skill(BaseModel):
     model_config = ConfigDict(extra="ignore")
     name: str | None = None
-    keywords: list[str] = []
+    keywords: _Listed[str] = []
 
 
 class _Basics(BaseModel):
@@ -79,13 +92,14 @@ class _Resume(BaseModel):
     """The parts of JSON Resume (jsonresume.org) that questions are chosen by."""
 
     model_config = ConfigDict(extra="ignore")
-    basics: _Basics = _Basics()
-    work: list[_Work] = []
-    projects: list[_Work] = []
-    skills: list[_Skill] = []
+    basics: _Basics | None = None
+    work: _Listed[_Work] = []
+    projects: _Listed[_Work] = []
+    skills: _Listed[_Skill] = []
 
     def text(self) -> str:
-        parts: list[str | None] = [self.basics.label, self.basics.summary]
+        basics = self.basics or _Basics()
+        parts: list[str | None] = [basics.label, basics.summary]
         for work in self.work + self.projects:
             parts += [work.name, work.position, work.summary, *work.highlights]
         for skill in self.skills:
@@ -99,9 +113,9 @@ class _Job(BaseModel):
     model_config = ConfigDict(extra="ignore")
     title: str | None = None
     description: str | None = None
-    responsibilities: list[str] = []
-    qualifications: list[str] = []
-    skills: list[_Skill] = []
+    responsibilities: _Listed[str] = []
+    qualifications: _Listed[str] = []
+    skills: _Listed[_Skill] = []
 
     def text(self) -> str:
         parts = [self.title, self.description, *self.responsibilities, *self.qualifications]
@@ -145,15 +159,19 @@ def choose(
     job_words = _words(_text_of(job, _Job, "job description"))
     matches = [_match(question, resume_words, job_words, role) for question in bank()]
     ranked = sorted(matches, key=lambda match: -match.score)  # stable: ties in bank order
-    by_style = {
-        style: [match for match in ranked if match.question.style == style] for style in STYLE_ORDER
-    }
-    chosen: list[_Match] = []
-    while len(chosen) < min(count, len(ranked)):
-        for style in STYLE_ORDER:
-            if by_style[style] and len(chosen) < count:
-                chosen.append(by_style[style].pop(0))
+    suited = [match for match in ranked if match.score > UNSUITED]
+    others = [match for match in ranked if match.score == UNSUITED]
+    chosen = (_by_turns(suited) + _by_turns(others))[:count]
     return [_message(match) for match in chosen]
+
+
+def _by_turns(matches: list[_Match]) -> list[_Match]:
+    """One of each style after the other, for as long as a style has any."""
+    by_style = [
+        [match for match in matches if match.question.style == style] for style in STYLE_ORDER
+    ]
+    rounds = itertools.zip_longest(*by_style)
+    return [match for each in rounds for match in each if match is not None]
 
 
 def _text_of(
@@ -166,13 +184,14 @@ def _text_of(
     try:
         return schema.model_validate(document).text()
     except ValidationError as error:
-        fields = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
-        raise ResumeError(f"The {name} is not in JSON Resume form: look at {fields}.") from error
+        places = [".".join(map(str, problem["loc"])) for problem in error.errors()]
+        where = ", ".join(filter(None, places[:MOST_PLACES])) or "its outermost level"
+        raise ResumeError(f"The {name} is not in JSON Resume form: look at {where}.") from error
 
 
 def _words(text: str) -> str:
     """Lower case, single spaces, padded: topics are found as whole words in it."""
-    return " " + re.sub(r"[^a-z0-9+#.]+", " ", text.lower()).replace(". ", " ") + " "
+    return re.sub(r"[^a-z0-9+#.]+", " ", f" {text.lower()} ").replace(". ", " ")
 
 
 def _match(question: BankQuestion, resume: str, job: str, role: str) -> _Match:
@@ -182,7 +201,7 @@ def _match(question: BankQuestion, resume: str, job: str, role: str) -> _Match:
     for_role = [name for name in question.roles if f" {name} " in wanted]
     score = JOB_WEIGHT * len(in_job) + RESUME_WEIGHT * len(in_resume) + ROLE_WEIGHT * len(for_role)
     if question.roles and not for_role and not in_job and not in_resume:
-        score = -1.0  # another profession's question, unless nothing else is left
+        score = UNSUITED
     return _Match(question, score, _why(question, in_job, in_resume, for_role))
 
 
