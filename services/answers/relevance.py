@@ -6,6 +6,7 @@ it makes the point. A cosine knows only whether the two have the same topic.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from functools import cache
@@ -14,16 +15,16 @@ import numpy as np
 from greenroom.v1.session_pb2 import ExpectedPoint, Question
 from greenroom.v1.signals_pb2 import PointResult, Word
 
-from services.answers.embedder import Embedder
+from services.answers.embedder import Embedder, Encoded
 from services.answers.pairs import CORRECT, Pairs
-from services.answers.text import span, windows
+from services.answers.text import sentences, span
 from services.runtime.media import Floats
 
 RELEVANCE_MIDDLE, RELEVANCE_WIDTH = 0.22, 0.06
 """Cosine at which an answer is as likely as not about the question, and how sharply it
 turns: an off-topic answer's best sentences reach .09, a good STAR answer's .28 and more."""
 
-POINT_BIAS, POINT_HEAD = 1.803, 1.239
+POINT_BIAS, POINT_HEAD = 1.882, 1.324
 """Log odds of a point made, from the head's of `correct`: a spoken answer says a point less in
 its own words than a pupil's does. Fitted on answers written for Greenroom
 (training/answers/points.py)."""
@@ -43,9 +44,9 @@ def relevance(embed: Embedder, question: Question, words: list[Word]) -> float |
     a good answer is often far from the question's own words."""
     if not words:
         return None
-    pieces = [span(window).quote for window in windows(words)]
+    said = np.stack([encoded.vector for _, encoded in stretches(embed, words)])
     asked = [question.text, *(point.text for point in question.points)]
-    cosines = embed(pieces) @ embed(asked).T
+    cosines = said @ embed(asked).T
     best = np.sort(cosines.max(1))[::-1]
     # The better half: an answer may begin and end with small talk.
     cosine = float(best[: max(1, len(best) // 2)].mean())
@@ -57,8 +58,8 @@ def find_points(embed: Embedder, question: Question, words: list[Word]) -> list[
     points = question.points
     if not words or not points:
         return []
-    pieces = windows(words)
-    head = evidence(embed, question, [span(piece).quote for piece in pieces])
+    pieces = stretches(embed, words)
+    head = evidence(embed, question, [encoded for _, encoded in pieces])
     log_odds = POINT_BIAS + POINT_HEAD * head
     results = []
     for index, point in enumerate(points):
@@ -66,14 +67,21 @@ def find_points(embed: Embedder, question: Question, words: list[Word]) -> list[
         score = _logistic(float(log_odds[best, index]))
         result = PointResult(point_id=point.id, text=point.text, found=score >= FOUND, score=score)
         if result.found:
-            result.evidence.CopyFrom(span(pieces[best]))
+            result.evidence.CopyFrom(span(pieces[best][0]))
         results.append(result)
     return results
 
 
-def evidence(embed: Embedder, question: Question, stretches: Sequence[str]) -> Floats:
+def stretches(embed: Embedder, words: list[Word]) -> list[tuple[list[Word], Encoded]]:
+    """Each sentence, and each with its follower: a point may take two."""
+    runs = sentences(words)
+    single = list(zip(runs, embed.encode([span(run).quote for run in runs]), strict=True))
+    double = [(a + b, first + second) for (a, first), (b, second) in itertools.pairwise(single)]
+    return single + double
+
+
+def evidence(embed: Embedder, question: Question, said: Sequence[Encoded]) -> Floats:
     """[stretches, points] the head's log odds that each stretch makes each point."""
-    said = embed.encode(stretches)
     expected = embed.encode([point.text for point in question.points])
     probability = _pairs()(said, expected, embed.encode([question.text])[0])[:, :, CORRECT]
     kept = probability.clip(LEAST, 1 - LEAST)

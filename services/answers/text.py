@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from dataclasses import dataclass, field
 
@@ -67,10 +66,3 @@ def sentences(words: list[Word]) -> list[list[Word]]:
         else:
             runs.append(run)
     return runs
-
-
-def windows(words: list[Word]) -> list[list[Word]]:
-    """Each sentence, and each with its follower: a point may take two."""
-    single = sentences(words)
-    double = [a + b for a, b in itertools.pairwise(single)]
-    return single + double

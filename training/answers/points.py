@@ -19,7 +19,6 @@ from sklearn.metrics import f1_score
 
 from services.answers import relevance
 from services.answers.embedder import Embedder
-from services.answers.text import span, windows
 from services.runtime.questions import bank
 from training.answers.scoring import AREA
 from training.answers.spoken import spoken
@@ -75,8 +74,10 @@ def look(embed: Embedder, *, plain: bool = False) -> list[Seen]:
         asked = questions[answer.question]
         points = [ExpectedPoint(id=point.id, text=point.text) for point in asked.points]
         question = Question(id=asked.id, text=asked.text, points=points)
-        pieces = [span(piece).quote for piece in windows(spoken(answer.text, plain=plain))]
-        cosine = embed(pieces) @ embed([point.text for point in points]).T
+        said = relevance.stretches(embed, spoken(answer.text, plain=plain))
+        pieces = [encoded for _, encoded in said]
+        vectors = np.stack([encoded.vector for encoded in pieces])
+        cosine = vectors @ embed([point.text for point in points]).T
         head = relevance.evidence(embed, question, pieces)
         made = np.array([point.id in answer.makes for point in points])
         seen.append(Seen(asked.id, made, cosine.max(0).astype(float), head.max(0).astype(float)))
