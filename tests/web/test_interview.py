@@ -120,6 +120,30 @@ async def test_one_hint_at_a_time_and_none_if_unwanted(page: Page, greenroom: Gr
         await expect(shown).to_be_hidden()
 
 
+async def test_read_aloud_and_without_hints(page: Page, greenroom: Greenroom) -> None:
+    """Whether this machine has a voice or not, the interview begins."""
+    await page.add_init_script(
+        """window.spoken = [];
+        const speak = speechSynthesis.speak.bind(speechSynthesis);
+        speechSynthesis.speak = (said) => { spoken.push(said.text); speak(said); };"""
+    )
+    await page.goto("/")
+    await page.get_by_label("Microphone", exact=True).check()
+    await page.get_by_label("Short hints while I speak").uncheck()
+    await page.get_by_label("Read the questions aloud").check()
+    await page.get_by_role("button", name="Choose my questions").click()
+    await set_up(page)
+    await start(page)
+    assert await page.evaluate("spoken") == [
+        await page.get_by_role("heading", level=1).inner_text()
+    ]
+    await expect(page.get_by_role("button", name="Hints")).to_have_count(0)
+    async with bus(greenroom) as connected:
+        await connected.publish_hint(hint(await session_id(page), "unwanted"))
+        await page.wait_for_timeout(500)
+    await expect(page.locator(".hint")).to_have_count(0)
+
+
 async def test_permission_denied_then_given_for_sound_alone(
     browser: Browser, greenroom: Greenroom
 ) -> None:
