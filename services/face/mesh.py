@@ -24,7 +24,7 @@ FACE_FLAG = 0.5
 DETECT_EVERY_US = 1_000_000
 """While tracking, how often the whole picture is searched for further faces."""
 
-SURE_OF_OTHERS = 0.7
+SURE_OF_OTHERS = 0.6
 """A second face is told to the candidate: clasped hands and shirts reach .55 now and then."""
 
 SAME_FACE = 0.6
