@@ -14,7 +14,7 @@ STAMP := $(VENV)/.ready
 NODE_TOOLS := node_modules/.ready
 MANIFESTS := $(wildcard services/*/models/manifest.toml)
 
-.PHONY: run demo test check check-web test-unit test-e2e setup proto readme lock bench accuracy \
+.PHONY: run demo test check check-web test-unit test-e2e setup proto readme lock bench bench-peers soak accuracy \
   browser screenshots training-setup clean
 
 run: setup
@@ -43,6 +43,23 @@ test-e2e: setup browser $(NODE_TOOLS)
 
 bench: setup
 	$(BIN)/python -m loadtest.bench --out "$(OUT)"
+
+# Other receivers of the same sessions, in an environment of their own.
+PEERS_VENV := build/peers-venv
+bench-peers: setup $(PEERS_VENV)/.ready
+	$(BIN)/python -m loadtest.bench_peers --python $(PEERS_VENV)/bin/python --out "$(OUT)"
+
+$(PEERS_VENV)/.ready: $(STAMP)
+	$(PYTHON) -m venv $(PEERS_VENV)
+	$(BIN)/uv pip install -q -p $(PEERS_VENV)/bin/python \
+	  "pipecat-ai[webrtc]==1.14.0" fastrtc==0.0.34 fastapi uvicorn
+	touch $@
+
+# make soak MINUTES=60 LOAD=0.7
+MINUTES ?= 60
+LOAD ?= 0.7
+soak: setup
+	$(BIN)/python -m loadtest.soak --minutes $(MINUTES) --load $(LOAD) --out "$(OUT)"
 
 # make accuracy DATA=dir OUT=dir
 accuracy: setup training-setup

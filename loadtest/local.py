@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from deploy.demo import SHARED_RECORDING
-from deploy.supervisor import System, SystemSettings
+from deploy.supervisor import Program, System, SystemSettings
 from loadtest.compose import composed
 from loadtest.processes import Endpoint
 from loadtest.recording import Recording, default_cache, load
@@ -36,8 +36,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Edge(System):
+    """The gateway and the bus alone: what the gateway costs does not depend on who listens."""
+
+    def _plan(self) -> list[Program]:
+        return [program for program in super()._plan() if program.name in ("nats", "gateway")]
+
+
 @contextlib.asynccontextmanager
-async def local_system(out: Path) -> AsyncIterator[System]:
+async def local_system(out: Path, kind: type[System] = System) -> AsyncIterator[System]:
     """Its lines go to OUT/system.log. Raises StartError."""
     with (
         tempfile.TemporaryDirectory(prefix="greenroom-") as data,
@@ -54,7 +61,7 @@ async def local_system(out: Path) -> AsyncIterator[System]:
         def write(program: str, line: str) -> None:
             log.write(f"{program:<12} {line}\n")
 
-        async with System(settings, write) as system:
+        async with kind(settings, write) as system:
             yield system
 
 

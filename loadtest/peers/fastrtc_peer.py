@@ -48,6 +48,8 @@ class Handler(AsyncAudioVideoStreamHandler):  # type: ignore[misc]
 
 
 _stream = Stream(Handler(), modality="audio-video", mode="send-receive", concurrency_limit=SESSIONS)
+# Its page knows no sender of both; its connections do, and then start to receive by themselves.
+_stream.mode = "send"
 
 
 async def answer(offer: str, counts: Counts) -> str:

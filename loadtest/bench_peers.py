@@ -1,0 +1,109 @@
+"""``make bench-peers``: sessions a core of the gateway, pipecat and FastRTC, side by side.
+
+Each receives the same replayed sessions and hands 15 frames a second and all sound to a
+consumer: the peers in their own process as arrays, the gateway as JPEG and PCM on the bus.
+Rounds alternate; each begins with a fresh process of the peer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy.supervisor import StartError
+from loadtest.bench import gateway_round
+from loadtest.local import Edge, demo_recording, local_system
+from loadtest.receivers import Cost, ReceiverError, measure, receiver
+from loadtest.recording import Recording, RecordingError
+from loadtest.result import Machine
+from loadtest.whip import ClientError
+
+PEERS = {"pipecat": "loadtest.peers.pipecat_peer", "FastRTC": "loadtest.peers.fastrtc_peer"}
+BARE, GATEWAY = "bare aiortc", "Greenroom gateway"
+ROUNDS = 3
+ROUND_S = 10.0
+EQUAL_FRAMES = 14.5
+"""Delivered frames a second below which a receiver did less than the others."""
+
+TARGET = 2.0
+"""Sessions a core against the better peer."""
+
+
+async def run(python: str, sessions: int, out: Path, console: Console) -> dict[str, Cost]:
+    """Raises StartError, ReceiverError, RecordingError, ClientError."""
+    recording = await asyncio.to_thread(demo_recording)
+    costs = {name: Cost() for name in (GATEWAY, BARE, *PEERS)}
+    async with local_system(out, Edge) as system:
+        for number in range(ROUNDS):
+            console.print(f"round {number + 1} of {ROUNDS}")
+            await gateway_round(system, recording, sessions, ROUND_S, costs[GATEWAY])
+            await _round("loadtest.peers.bare", sys.executable, recording, sessions, costs[BARE])
+            for name, module in PEERS.items():
+                await _round(module, python, recording, sessions, costs[name])
+    return costs
+
+
+async def _round(module: str, python: str, recording: Recording, sessions: int, cost: Cost) -> None:
+    async with receiver(module, python) as (pid, url):
+        await measure(pid, url, recording, sessions, ROUND_S, cost)
+
+
+def show(costs: dict[str, Cost], sessions: int, console: Console) -> float:
+    """Prints the table; returns sessions a core against the better peer's."""
+    table = Table(title=f"{sessions} sessions each, {Machine.this()}, {datetime.now(UTC):%Y-%m-%d}")
+    for title in ("receiver", "sessions a core", "cores a session", "frames/s", "sound", ""):
+        table.add_column(title, justify="left" if title in ("receiver", "") else "right")
+    for name, cost in costs.items():
+        table.add_row(
+            name,
+            f"{1 / cost.cores_per_session:.1f}",
+            f"{cost.cores_per_session:.4f}",
+            f"{cost.frames_per_second:.1f}",
+            f"{cost.audio_share:.0%}",
+            "" if cost.frames_per_second >= EQUAL_FRAMES else "fewer frames than the others",
+        )
+    console.print(table)
+    better = min(costs[name].cores_per_session for name in PEERS)
+    ratio = better / costs[GATEWAY].cores_per_session
+    word = "met" if ratio >= TARGET else "missed"
+    console.print(f"{ratio:.2f} times the better peer (target {TARGET:g}: {word})")
+    return ratio
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--python", required=True, help="of the environment with the peers")
+    parser.add_argument("--sessions", type=int, default=4)
+    parser.add_argument("--out", type=Path, default=Path("out"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    try:
+        costs = asyncio.run(run(options.python, options.sessions, options.out, console))
+    except (StartError, ReceiverError, RecordingError, ClientError) as error:
+        sys.exit(f"bench-peers: {error}")
+    ratio = show(costs, options.sessions, console)
+    result = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": str(Machine.this()),
+        "sessions": options.sessions,
+        "against_better_peer": ratio,
+        "receivers": {
+            name: asdict(cost) | {"cores_per_session": cost.cores_per_session}
+            for name, cost in costs.items()
+        },
+    }
+    (options.out / "bench-peers.json").write_text(json.dumps(result, indent=1) + "\n")
+    console.print(f"Written to {options.out / 'bench-peers.json'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""``make soak``: hours at a share of capacity, and nothing may grow.
+
+Sessions of a minute or two replace one another; memory, threads, sockets, files, the age of
+frames and the stream's own size are sampled, and their slopes printed with 95% intervals.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nats
+from rich.console import Console
+from rich.table import Table
+
+from deploy.supervisor import StartError, System
+from loadtest.figures import Samples
+from loadtest.local import demo_recording, local_system, usage
+from loadtest.recording import RecordingError
+from loadtest.result import Machine
+from loadtest.session import LoadSession, Target
+from loadtest.slope import Slope, slope
+from loadtest.stages import BusTap, Stages
+from loadtest.whip import Network
+from services.runtime.bus import STREAM
+
+SESSION_S = 90.0
+SAMPLE_S = 5.0
+WARM_UP_SHARE = 0.2
+"""Of the run: caches fill and models are loaded before slopes mean anything."""
+
+AGES = ("face", "gesture", "voice")
+
+
+async def soak(
+    system: System, sessions: int, seconds: float, console: Console
+) -> tuple[dict[str, Samples], Stages, list[str]]:
+    """(samples by what they are of, latencies, errors of sessions)."""
+    recording = await asyncio.to_thread(demo_recording)
+    stages, samples = Stages(), defaultdict[str, Samples](Samples)
+    errors: list[str] = []
+    end = time.monotonic() + seconds
+    async with BusTap(system.nats_url, stages) as tap:
+
+        async def seat(number: int) -> None:
+            """One candidate after another, not all at the same time."""
+            await asyncio.sleep(number * SESSION_S / sessions)
+            while (left := end - time.monotonic()) > 0:
+                target = Target(url=system.url)
+                session = LoadSession(target, recording, Network(), stages, tap)
+                await session.run(lambda: False, min(SESSION_S, left))
+                if session.result.error:
+                    errors.append(session.result.error)
+
+        seats = [asyncio.create_task(seat(number)) for number in range(sessions)]
+        while time.monotonic() < end:
+            await _sample(system, samples)
+            await asyncio.sleep(SAMPLE_S)
+        await asyncio.gather(*seats)
+    console.print(f"{len(errors)} sessions failed")
+    return samples, stages, errors
+
+
+async def _sample(system: System, samples: dict[str, Samples]) -> None:
+    now = time.monotonic()
+    for name, used in usage(system).items():
+        samples[f"{name} memory, MiB"].add(now, used.memory_mib)
+        samples[f"{name} threads"].add(now, used.threads)
+        samples[f"{name} sockets"].add(now, used.sockets)
+        samples[f"{name} files"].add(now, used.files)
+    connection = await nats.connect(system.nats_url)
+    try:
+        info = await connection.jetstream().stream_info(STREAM)
+        samples["consumers of the stream"].add(now, info.state.consumer_count)
+        account = await connection.jetstream().account_info()
+        samples["streams"].add(now, account.streams)
+    finally:
+        await connection.close()
+
+
+def slopes(samples: dict[str, Samples], stages: Stages, warm_s: float) -> dict[str, Slope]:
+    """Of everything sampled after the warm-up, and of each stage's latency."""
+    found: dict[str, Slope] = {}
+    everything = dict(samples) | {
+        f"{kind} frame age, ms": stages.samples[f"glass_to_signal_{kind}"] for kind in AGES
+    }
+    for name, sampled in everything.items():
+        kept = [(t, v) for t, v in zip(sampled.times, sampled.values, strict=True) if t >= warm_s]
+        made = slope([t for t, _ in kept], [v for _, v in kept])
+        if made is not None:
+            found[name] = made
+    return found
+
+
+def show(found: dict[str, Slope], console: Console) -> None:
+    table = Table(title="Growth an hour, with its 95% interval")
+    for title in ("what", "slope", "low", "high", ""):
+        table.add_column(title, justify="left" if title in ("what", "") else "right")
+    for name, made in sorted(found.items()):
+        word = "flat" if made.flat else "grows" if made.per_hour > 0 else "shrinks"
+        table.add_row(
+            name,
+            *(f"{figure:+.2f}" for figure in (made.per_hour, made.low, made.high)),
+            word,
+            style="red" if word == "grows" else "",
+        )
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--load", type=float, default=0.7, help="share of --capacity")
+    parser.add_argument(
+        "--capacity", type=int, default=3, help="sessions, from loadtest --find-capacity"
+    )
+    parser.add_argument("--out", type=Path, default=Path("out"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    sessions = max(1, round(options.load * options.capacity))
+    console.print(f"{sessions} sessions for {options.minutes:g} minutes on {Machine.this()}")
+    seconds = options.minutes * 60
+
+    async def run() -> tuple[dict[str, Slope], list[str]]:
+        async with local_system(options.out) as system:
+            warm_s = time.monotonic() + WARM_UP_SHARE * seconds
+            samples, stages, errors = await soak(system, sessions, seconds, console)
+            return slopes(samples, stages, warm_s), errors
+
+    try:
+        found, errors = asyncio.run(run())
+    except (StartError, RecordingError) as error:
+        sys.exit(f"soak: {error}")
+    show(found, console)
+    result = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": str(Machine.this()),
+        "sessions": sessions,
+        "minutes": options.minutes,
+        "failed": errors,
+        "growth_per_hour": {
+            name: {"slope": s.per_hour, "low": s.low, "high": s.high, "flat": s.flat}
+            for name, s in found.items()
+        },
+    }
+    (options.out / "soak.json").write_text(json.dumps(result, indent=1) + "\n")
+    grows = any(not s.flat and s.per_hour > 0 for s in found.values())
+    sys.exit(1 if errors or grows else 0)
+
+
+if __name__ == "__main__":
+    main()
