@@ -14,8 +14,8 @@ STAMP := $(VENV)/.ready
 NODE_TOOLS := node_modules/.ready
 MANIFESTS := $(wildcard services/*/models/manifest.toml)
 
-.PHONY: run demo test check check-web test-unit test-e2e setup proto readme lock bench bench-peers soak accuracy \
-  browser screenshots training-setup clean
+.PHONY: run demo test check check-web test-unit test-e2e setup proto readme lock \
+  bench bench-peers soak accuracy browser screenshots training-setup clean
 
 run: setup
 	$(BIN)/greenroom run

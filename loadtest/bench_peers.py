@@ -37,13 +37,15 @@ TARGET = 2.0
 """Sessions a core against the better peer."""
 
 
-async def run(python: str, sessions: int, out: Path, console: Console) -> dict[str, Cost]:
+async def run(
+    python: str, sessions: int, rounds: int, out: Path, console: Console
+) -> dict[str, Cost]:
     """Raises StartError, ReceiverError, RecordingError, ClientError."""
     recording = await asyncio.to_thread(demo_recording)
     costs = {name: Cost() for name in (GATEWAY, BARE, *PEERS)}
     async with local_system(out, Edge) as system:
-        for number in range(ROUNDS):
-            console.print(f"round {number + 1} of {ROUNDS}")
+        for number in range(rounds):
+            console.print(f"round {number + 1} of {rounds}")
             await gateway_round(system, recording, sessions, ROUND_S, costs[GATEWAY])
             await _round("loadtest.peers.bare", sys.executable, recording, sessions, costs[BARE])
             for name, module in PEERS.items():
@@ -82,12 +84,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--python", required=True, help="of the environment with the peers")
     parser.add_argument("--sessions", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--out", type=Path, default=Path("out"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     console = Console()
     try:
-        costs = asyncio.run(run(options.python, options.sessions, options.out, console))
+        costs = asyncio.run(
+            run(options.python, options.sessions, options.rounds, options.out, console)
+        )
     except (StartError, ReceiverError, RecordingError, ClientError) as error:
         sys.exit(f"bench-peers: {error}")
     ratio = show(costs, options.sessions, console)

@@ -103,6 +103,8 @@ def summary(result: Result, console: Console) -> None:
             )
         console.print(table)
     for name in sorted(set(result.metrics) - _of_stages(result)):
+        if name.endswith(("_p99", "_max")):
+            continue  # of a few sessions; the page and the JSON have them
         console.print(f"{name:<28} {figure(name, result.metrics[name])}", highlight=False)
     for error in sorted({s.error for s in result.sessions if s.error}):
         console.print(f"[red]error[/] {error}", highlight=False)
