@@ -8,6 +8,7 @@ import asyncio
 import io
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.async_api import Page, async_playwright
@@ -24,6 +25,14 @@ COLOURS = 256
 
 SECONDS = (45.0, 30.0, 45.0)
 SETTLE_MS = 150
+NAMED_DEVICES = """
+Object.defineProperty(MediaDeviceInfo.prototype, 'label', {
+  get() { return this.kind === 'videoinput' ? 'Camera' : 'Microphone'; },
+});
+"""
+"""Chromium calls its fake camera by the path of the file that it shows."""
+
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZES = {"": LAPTOP, "-phone": PHONE}
 
 
@@ -42,6 +51,7 @@ async def main(out: Path) -> None:
                 browser = await launch(playwright, media.flags())
                 context = await browser.new_context(base_url=running.url, viewport=LAPTOP)
                 await context.grant_permissions(["camera", "microphone"], origin=running.url)
+                await context.add_init_script(NAMED_DEVICES)
                 await come_back(context, practices[0].candidate_token)
                 page = await context.new_page()
                 async for view in every_view(page, practices, until_hint=True):
@@ -52,10 +62,10 @@ async def main(out: Path) -> None:
 
 
 async def shoot(page: Page, out: Path, view: str) -> None:
-    for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        for suffix, size in SIZES.items():
-            await page.set_viewport_size(size)
+    for suffix, size in SIZES.items():
+        await page.set_viewport_size(size)
+        for scheme in SCHEMES:
+            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             await page.wait_for_timeout(SETTLE_MS)
             picture = Image.open(io.BytesIO(await page.screenshot()))
             target = out / f"{view}-{scheme}{suffix}.png"
