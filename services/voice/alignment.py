@@ -69,6 +69,13 @@ def align(scores: Scores, words: list[str]) -> list[tuple[int, int]] | None:
     return places
 
 
+def silence(scores: Scores, start: int, end: int) -> float:
+    """The mean probability of silence in a place, 0..1."""
+    first = min(start // ENCODER_STEP, len(scores) - 1)
+    part = scores[first : max(end // ENCODER_STEP, first + 1), SILENCE]
+    return float(np.exp(part).mean())
+
+
 def _viterbi(
     scores: Scores, sequence: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64] | None:

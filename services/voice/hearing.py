@@ -44,6 +44,11 @@ STEADY = 0.5
 """How much likelier (log) another token must be to displace one that is shown already: words
 that are as good as each other must not flicker."""
 
+SILENT = 0.75
+SURE = 0.5
+"""Where nothing is said the transcriber makes up a "You". It is less than SURE of it, and the
+letters network finds silence in its place."""
+
 LEAD_CONTEXT = SAMPLE_RATE
 """Sound after the lead that the encoder hears with it."""
 
@@ -62,24 +67,21 @@ def hear(
     transcript = transcriber.transcribe(
         signal[text_from:], draft, keep_within=0.0 if whole else STEADY
     )
-    spelled = transcript.words
+    spelled = [word for word in transcript.words if words.normalize(word[0])]  # no notes
     texts = [text for text, _, _ in spelled]
-    starts = [start for _, _, start in spelled]
-    places = alignment.align(networks.letters(transcript.states), texts)
+    scores = networks.letters(transcript.states)
+    places = alignment.align(scores, texts)
     if places is None:
         first = utterance.start + text_from
         stretches = [(max(a - first, 0), b - first) for a, b in utterance.stretches if b > first]
         places = words.spread([words.syllables(text) for text in texts], stretches)
-    said = [
-        Heard(
-            text,
-            start + text_from,
-            end + text_from,
-            confidence,
-            words.is_filler(text),
-        )
-        for (text, confidence, _), (start, end) in zip(spelled, places, strict=True)
-    ]
+    said, starts = [], []
+    for (text, confidence, token), (start, end) in zip(spelled, places, strict=True):
+        if confidence < SURE and alignment.silence(scores, start, end) > SILENT:
+            continue  # made up
+        filler = words.is_filler(text)
+        said.append(Heard(text, start + text_from, end + text_from, confidence, filler))
+        starts.append(token)
     if not whole:
         return Hearing(transcript.tokens, starts, said, [])
     # The part before the text is heard by itself: the rest was encoded for the text already.

@@ -30,7 +30,7 @@ MAX_CONCEALED = 0.5
 """With more of an utterance lost than this, its text would be made up."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Job:
     utterance: Utterance
     future: Future[Hearing]

@@ -61,3 +61,12 @@ def test_real_words_begin_where_they_are_heard() -> None:
     assert starts[2] == pytest.approx(1.9, abs=0.12)
     assert starts[4] == pytest.approx(3.5, abs=0.12)
     assert starts == sorted(starts)
+
+
+def test_silence_of_a_place_is_its_mean_probability() -> None:
+    given = np.log(np.full((10, 28), 0.01, np.float32))
+    given[4:6, SILENCE] = np.log([0.2, 0.6])
+    step = ENCODER_STEP
+    assert alignment.silence(given, 4 * step, 6 * step) == pytest.approx(0.4)
+    assert alignment.silence(given, 5 * step, 5 * step) == pytest.approx(0.6)
+    assert alignment.silence(given, 99 * step, 99 * step) == pytest.approx(0.01)
