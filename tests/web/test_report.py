@@ -16,6 +16,7 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from loadtest.recording import load
 from services.runtime.bus import LEASES_BUCKET, SESSIONS_BUCKET, STREAM
+from services.runtime.measures import MEASURES
 from tests.system.conftest import Greenroom, start, stop
 from tests.system.test_replay import RETALKING
 from tests.web.conftest import LAPTOP, MODULE_LOOP, PHONE
@@ -293,6 +294,33 @@ async def test_a_change_within_the_uncertainty_is_none(page: Page) -> None:
         "level": {"level": 30, "practices": 3},
         "first": None,
     }
+
+
+READ_WITHOUT_AFFECT = """
+async ([report, off]) => {
+  const { readReport } = await import('/views/report-data.js');
+  const measures = await (await fetch('/api/measures')).json();
+  for (const id of off) delete measures[id];
+  const read = readReport(report, measures);
+  const parts = [read, ...read.questions];
+  return parts.flatMap((part) => [
+    ...part.values.map((each) => each.measure),
+    ...part.scores.map((each) => each.score),
+    ...part.moments.map((each) => each.type),
+    ...(part.series ?? []).map((each) => each.measure),
+  ]);
+}
+"""
+
+
+async def test_what_was_measured_before_affect_was_switched_off_is_not_shown(
+    page: Page, practices: list[Practice]
+) -> None:
+    off = [name for name, measure in MEASURES.items() if measure.affect]
+    await page.goto("/#/data")
+    shown = await page.evaluate(READ_WITHOUT_AFFECT, [practices[0].report, off])
+    assert "fluency" in shown
+    assert not {*off, "brief_movement"} & set(shown)
 
 
 async def test_export_holds_everything(

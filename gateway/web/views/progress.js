@@ -37,7 +37,7 @@ export async function show(root, context) {
     if (!practices.length) {
       fill(root, empty());
     } else {
-      const last = readReport(await context.api.ownReport(practices[practices.length - 1].id));
+      const last = readReport(await context.api.ownReport(practices[practices.length - 1].id), measures);
       fill(root, page(practices, words, last.suggestions, context, cleanups));
     }
   } catch (problem) {

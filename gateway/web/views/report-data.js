@@ -32,8 +32,16 @@
 
 /** @typedef {Record<string, any>} Json */
 
-/** @param {Json} json @returns {Report} */
-export function readReport(json) {
+/** Moments of a measure that may be switched off. @type {Record<string, string>} */
+const SWITCHED = { smile: 'smile', frown: 'frown', brief_movement: 'brief_movements' };
+
+/**
+ * @param {Json} json
+ * @param {Record<string, unknown>} measures that may be shown: what was measured before
+ *   something was switched off is not shown any more
+ * @returns {Report}
+ */
+export function readReport(json, measures) {
   const startedUs = Number(json.started_us ?? 0);
   const hints = list(json.hints).map((record) => ({
     start: Number(record.time_ms ?? 0),
@@ -42,8 +50,7 @@ export function readReport(json) {
     detail: String(record.hint?.text ?? ''),
     confidence: Number(record.hint?.confidence ?? 0),
   }));
-  const moments = list(json.moments).map(moment);
-  return {
+  const report = {
     id: String(json.session_id ?? ''),
     startedMs: startedUs / 1000,
     duration: Number(json.duration_ms ?? 0),
@@ -61,7 +68,30 @@ export function readReport(json) {
       times: list(each.time_ms).map(Number),
       values: list(each.value).map(Number),
     })),
-    moments: [...moments, ...hints].sort((a, b) => a.start - b.start),
+    moments: [...list(json.moments).map(moment), ...hints].sort((a, b) => a.start - b.start),
+  };
+  return { ...shown(report, measures), questions: report.questions.map((each) => shown(each, measures)) };
+}
+
+/**
+ * @template {{values: Value[], scores: Score[], moments: Moment[], strengths: Claim[],
+ *   weaknesses: Claim[], suggestions: Suggestion[], series?: Series[]}} T
+ * @param {T} part of a report, or all of it
+ * @param {Record<string, unknown>} measures
+ * @returns {T}
+ */
+function shown(part, measures) {
+  /** @param {Claim} claim */
+  const known = ({ evidence }) => evidence.every(({ measure }) => !measure || measure in measures);
+  return {
+    ...part,
+    values: part.values.filter(({ measure }) => measure in measures),
+    scores: part.scores.filter((each) => each.score in measures),
+    moments: part.moments.filter(({ type }) => !(type in SWITCHED) || SWITCHED[type] in measures),
+    strengths: part.strengths.filter(known),
+    weaknesses: part.weaknesses.filter(known),
+    suggestions: part.suggestions.filter(known),
+    series: part.series?.filter(({ measure }) => measure in measures),
   };
 }
 

@@ -35,9 +35,12 @@ export async function show(root, context, [id]) {
     fill(root, missing(problem, () => void context.navigate(`#/report/${id}`)));
     return () => undefined;
   }
-  const report = readReport(json);
+  const report = readReport(json, measures);
   const words = new Words(measures);
-  const recording = await context.store.recording(id);
+  const recording = await context.store.recording(id).catch((error) => {
+    console.error(error); // a browser may refuse to keep anything: the report stands without
+    return [];
+  });
   const player = recording.length ? new Player(recording, report) : null;
   const dialog = new EvidenceDialog(report, words, player);
   /** @type {Parts} */
