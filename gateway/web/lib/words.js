@@ -131,6 +131,7 @@ const UNITS = /** @type {Record<string, string>} */ ({
   'words/min': ' words a minute',
   'syllables/s': ' syllables a second',
   'hands/s': ' hand lengths a second',
+  dBFS: ' dB',
   s: ' seconds',
 });
 

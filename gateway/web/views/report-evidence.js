@@ -72,7 +72,7 @@ export class EvidenceDialog {
     const name = MOMENTS[moment.type] ?? moment.type;
     const lines = [
       el('p', null, `${this.#when(moment.start, moment.end)}. `, lasting(moment)),
-      moment.detail ? el('p', null, detail(moment)) : null,
+      detail(moment) ? el('p', null, detail(moment)) : null,
       moment.confidence && moment.type !== 'hint'
         ? el('p', { class: 'quiet small' }, `Greenroom is ${Math.round(100 * moment.confidence)}% sure that it saw or heard this.`)
         : null,
@@ -158,7 +158,7 @@ export class EvidenceDialog {
         between ? fact('Most likely', between) : null,
         usual ? fact('Usual', usual) : null,
         single ? fact('When', this.#when(single.start, single.end)) : null,
-        known?.seconds ? fact('Rests on', spell(1000 * known.seconds)) : null,
+        known?.seconds ? fact('Seen or heard for', spell(1000 * known.seconds)) : null,
       ),
       stretches.map(({ quote }) => (quote ? el('blockquote', null, quote) : null)),
       moments.length ? this.#momentList(moments) : null,
@@ -273,9 +273,17 @@ function lasting({ start, end }) {
   return end - start >= 100 ? `It lasted ${((end - start) / 1000).toFixed(1)} seconds.` : '';
 }
 
+/** Sides and directions are the person's own. @type {Record<string, string>} */
+const WHERE = {
+  left: 'To your left.',
+  right: 'To your right.',
+  up: 'Upwards.',
+  down: 'Downwards.',
+  face: 'At your face.',
+  hair: 'At your hair.',
+};
+
 /** @param {Moment} moment */
 function detail(moment) {
-  if (moment.type === 'hint') return `“${moment.detail}”`;
-  if (moment.type === 'look_away') return `Towards your ${moment.detail}.`.replace('your up', 'the top').replace('your down', 'the bottom');
-  return `${moment.detail.replaceAll('_', ' ')}`;
+  return moment.type === 'hint' ? `“${moment.detail}”` : (WHERE[moment.detail] ?? '');
 }
