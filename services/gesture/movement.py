@@ -19,15 +19,22 @@ STROKE_ON, STROKE_OFF = 2.0, 0.8
 STROKE_MIN_US, STROKE_MAX_US = 100_000, 2_000_000
 
 FIDGET_WINDOW_US = 4 * MICROSECONDS
-FIDGET_RATE_HZ = 10.0
-"""Positions are laid on this grid: the frames come at an uneven 5-15 a second."""
+GRID_HZ = 30.0
+"""Positions are laid on this grid: the frames come at an uneven 5-10 a second, and a rate is
+read from whole steps of it."""
 
 FIDGET_MIN_HZ, FIDGET_MAX_HZ = 0.8, 4.5
+"""At ten frames a second a rate over 3.5 Hz may be read as its half."""
+
 FIDGET_MIN_REACH, FIDGET_MAX_REACH = 0.08, 0.9
 """Palm lengths, peak to peak: over the points' noise, under a gesture that means something."""
 
 FIDGET_REPEATS = 0.6
 """Autocorrelation at the movement's period: it repeats itself."""
+
+FIRST_PEAK = 0.85
+"""Twice the period repeats as well as the period: the shortest lag within this share of the best
+is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +105,8 @@ def repetition(times_s: Floats, places: Floats) -> tuple[float, float] | None:
 
     times_s: [n]; places: [n, 2] in palm lengths.
     """
-    grid = np.arange(times_s[0], times_s[-1], 1 / FIDGET_RATE_HZ)
-    if len(grid) < 20:
+    grid = np.arange(times_s[0], times_s[-1], 1 / GRID_HZ)
+    if len(grid) < 2 * GRID_HZ:
         return None
     path = np.stack([np.interp(grid, times_s, places[:, axis]) for axis in (0, 1)], axis=1)
     # A slow drift is no repetition: take the straight line away.
@@ -113,8 +120,8 @@ def repetition(times_s: Floats, places: Floats) -> tuple[float, float] | None:
     full = np.correlate(along, along, "full")[len(along) - 1 :]
     counts = np.arange(len(along), 0, -1)
     correlation = full / counts / max(full[0] / counts[0], 1e-9)
-    shortest = int(FIDGET_RATE_HZ / FIDGET_MAX_HZ)
-    longest = int(FIDGET_RATE_HZ / FIDGET_MIN_HZ)
+    shortest = int(GRID_HZ / FIDGET_MAX_HZ)
+    longest = int(GRID_HZ / FIDGET_MIN_HZ)
     lags = np.arange(max(shortest, 2), min(longest, len(correlation) - 2) + 1)
     peaks = [
         lag
@@ -123,6 +130,8 @@ def repetition(times_s: Floats, places: Floats) -> tuple[float, float] | None:
     ]
     if not peaks:
         return None
-    best = max(peaks, key=lambda lag: correlation[lag])
-    strength = float(correlation[best])
-    return (FIDGET_RATE_HZ / best, strength) if strength >= FIDGET_REPEATS else None
+    best = max(correlation[lag] for lag in peaks)
+    if best < FIDGET_REPEATS:
+        return None
+    period = next(lag for lag in peaks if correlation[lag] >= FIRST_PEAK * best)
+    return GRID_HZ / period, float(min(correlation[period], 1.0))

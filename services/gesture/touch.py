@@ -10,6 +10,9 @@ import numpy.typing as npt
 from services.gesture.hands import Hand
 from services.runtime.vision import Detection, SsdDetector, face_detector, largest
 
+FACE_SURE = 0.65
+"""Open hands and shirts reach .55 as a face; real ones seldom fall under .7."""
+
 SEARCH_US = 500_000
 """The head moves slowly; a hand before it hides it from the detector, so that the last place
 is kept for KEEP_US."""
@@ -40,7 +43,8 @@ class FacePlace:
         """The largest face of an RGB picture, as last seen."""
         if self._searched_us is None or capture_us - self._searched_us >= SEARCH_US:
             self._searched_us = capture_us
-            if found := _detector().detect(image):
+            found = [face for face in _detector().detect(image) if face.score >= FACE_SURE]
+            if found:
                 self._found = (capture_us, largest(found))
         if self._found and capture_us - self._found[0] <= KEEP_US:
             return self._found[1]
