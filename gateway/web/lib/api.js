@@ -186,6 +186,7 @@ export class Api {
   async #reportResponse(id, format) {
     const deadline = Date.now() + REPORT_PATIENCE_MS;
     let own = this.store.tokenOf(id) === null;
+    let expired = false;
     for (;;) {
       try {
         const path = own ? `/api/candidates/me/reports/${id}` : `/api/sessions/${id}/report`;
@@ -198,9 +199,12 @@ export class Api {
         // The session's token is over, or the bucket let go of the session: the report stays.
         if (!own && [401, 403, 404].includes(problem.status)) {
           own = true;
+          expired = problem.status === 401;
           continue;
         }
-        const passing = [0, 202, 409, 503].includes(problem.status);
+        // A session that expired a moment ago: its report is still being written.
+        const early = expired && problem.status === 404;
+        const passing = early || [0, 202, 409, 503].includes(problem.status);
         if (!passing || Date.now() > deadline) throw problem;
         await new Promise((done) => setTimeout(done, (problem.retryAfterS ?? 1) * 1000));
       }
