@@ -30,6 +30,9 @@ CHIRP_EVERY_S = 1
 FOUND = 0.5
 """Normalized correlation with the chirp; speech stays under 0.2."""
 
+FLATTENING = 2
+"""Differences taken before correlating: 12 dB an octave, against speech's low tones."""
+
 Gray = npt.NDArray[np.uint8]
 
 
@@ -98,7 +101,7 @@ class ChirpFinder:
     """Finds chirps in chunks of sound as they come."""
 
     def __init__(self, rate: int) -> None:
-        self._chirp = _chirp(rate)
+        self._chirp = np.diff(_chirp(rate), n=FLATTENING)
         self._energy = float(np.dot(self._chirp, self._chirp))
         self._kept = np.zeros(0, np.float32)
         self._quiet = 0
@@ -107,9 +110,10 @@ class ChirpFinder:
 
     def add(self, pcm: npt.NDArray[np.int16]) -> bool:
         """Whether a chirp ended in this chunk."""
-        heard = np.concatenate([self._kept, pcm.astype(np.float32)])
+        raw = np.concatenate([self._kept, pcm.astype(np.float32)])
         length = len(self._chirp)
-        self._kept = heard[-(length - 1) :]
+        self._kept = raw[-(length - 1 + FLATTENING) :]
+        heard = np.diff(raw, n=FLATTENING)
         self._quiet = max(0, self._quiet - len(pcm))
         if self._quiet or len(heard) < length:
             return False

@@ -34,6 +34,8 @@ class Writer:
             raise CaptureError(f"{path}: can't be written ({error.strerror})") from error
         self._file = cast(BytesIO, os.fdopen(descriptor, "wb"))
         self.count = 0
+        self.lost = 0
+        """Messages that came faster than they could be written."""
 
     def __enter__(self) -> Self:
         return self

@@ -309,4 +309,5 @@ def record(
     except (BusError, capture.CaptureError) as error:
         print(f"greenroom: {error}", file=sys.stderr)
         raise typer.Exit(UNUSABLE) from error
-    print(f"{writer.count} messages in {out}")
+    lost = f", {writer.lost} lost: the disk is too slow" if writer.lost else ""
+    print(f"{writer.count} messages in {out}{lost}")

@@ -40,7 +40,6 @@ async def record(nats_url: str, session_id: str, writer: Writer, duration_s: flo
                 f"session {session_id} may not be captured: its candidate did not agree to "
                 "training (the consent of POST /api/sessions)"
             )
-        ended = asyncio.Event()
         began_us = now_us()
         started = CaptureStarted(
             version=VERSION,
@@ -49,24 +48,35 @@ async def record(nats_url: str, session_id: str, writer: Writer, duration_s: flo
             camera=info.consent.camera,
             microphone=info.consent.microphone,
         )
-        writer.write(Captured(started=started))
+        waiting: asyncio.Queue[Captured] = asyncio.Queue(PENDING)
+        waiting.put_nowait(Captured(started=started))
 
         async def take(raw: Msg) -> None:
             message = _captured(raw)
             message.at_us = now_us() - began_us
-            writer.write(message)
-            if message.HasField("event") and message.event.HasField("ended"):
-                ended.set()
+            try:
+                waiting.put_nowait(message)
+            except asyncio.QueueFull:
+                writer.lost += 1  # the disk is slower than the session
 
         for subject in (f"media.{session_id}.*", f"events.{session_id}"):
             await connection.subscribe(subject, cb=take, pending_msgs_limit=PENDING)
         try:
             async with asyncio.timeout(duration_s):
-                await ended.wait()
+                await _write(waiting, writer)
         except TimeoutError:
             pass
     finally:
         await connection.close()
+
+
+async def _write(waiting: asyncio.Queue[Captured], writer: Writer) -> None:
+    """Until the session has ended."""
+    while True:
+        message = await waiting.get()
+        await asyncio.to_thread(writer.write, message)
+        if message.HasField("event") and message.event.HasField("ended"):
+            return
 
 
 def _captured(raw: Msg) -> Captured:

@@ -38,7 +38,8 @@ ENCODING = "640-30-1500k-opus-20ms-v2"
 """Part of the cache's key: change it when the encoding changes."""
 
 MEDIA_SUFFIXES = frozenset(
-    {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".wav", ".ogg", ".mp3", ".flac", ".m4a"}
+    {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg"}
+    | {".wav", ".ogg", ".mp3", ".flac", ".m4a"}
 )
 """What is taken as a recording in a folder."""
 

@@ -1,0 +1,51 @@
+"""The search for capacity, on deployments whose capacity is known."""
+
+import pytest
+
+from loadtest.capacity import Search, culprits, find
+from loadtest.result import Result
+from tests.loadtest.made import result
+
+
+@pytest.mark.parametrize("capacity", range(24))
+def test_the_answer_is_the_capacity(capacity: int) -> None:
+    tried: list[int] = []
+
+    def run(sessions: int) -> Result:
+        tried.append(sessions)
+        return result(sessions, kept=sessions <= capacity)
+
+    found = find(Search(limit=64), run)
+    assert found.sessions == capacity
+    assert found.trusted
+    assert found.culprits
+    assert len(tried) == len(set(tried)), "nothing is run twice"
+    assert len(tried) <= 11
+
+
+def test_it_stops_at_the_limit() -> None:
+    found = find(Search(limit=6), lambda sessions: result(sessions))
+    assert [r.options.sessions for r in found.results] == [1, 2, 4, 6]
+    assert found.sessions == 6
+    assert not found.culprits
+
+
+def test_a_generator_without_time_ends_the_search_and_says_so() -> None:
+    """A broken objective that the generator itself may have broken counts for nothing."""
+
+    def run(sessions: int) -> Result:
+        return result(sessions, kept=sessions < 4, trusted=sessions < 4)
+
+    found = find(Search(limit=64), run)
+    assert found.sessions == 2
+    assert not found.trusted
+    assert "loop woke up" in found.culprits[0]
+
+
+def test_what_broke_is_named() -> None:
+    held = result(4, face_p95=40)
+    broken = result(8, face_p95=300, kept=False, face_cores=0.97)
+    words = culprits(held, broken)
+    assert words[0] == "face_p95 is 300, must be < 60 ms"
+    assert "stage face went from 40 to 300 ms (p95)" in words
+    assert any("face used 0.97 cores" in word for word in words)

@@ -1,0 +1,92 @@
+"""Recordings, encoded once and kept; identity burnt in and read back; files that won't do."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from gateway.video import JpegEncoder, new_decoder
+from loadtest.burn import ChirpFinder, read_picture
+from loadtest.recording import CODECS, Recording, RecordingError, load, load_all
+
+CLIP = "video_grid/grid_brbk7n.mpg"
+RATE = 16_000
+CHUNK = 640
+
+
+def pictures(recording: Recording) -> list[bytes]:
+    """As the gateway would put them on the bus."""
+    decoder = new_decoder({"VP8": "vp8", "H264": "h264"}[recording.codec])
+    encoder = JpegEncoder(640, 85)
+    frames = [f for packet in recording.video for f in decoder.decode(av.Packet(packet.data))]
+    return [encoder.encode(frame)[0] for frame in frames]
+
+
+def chirps(recording: Recording) -> list[float]:
+    """Seconds at which a chirp ended."""
+    decoder = av.CodecContext.create("libopus", "r")
+    resampler = av.AudioResampler("s16", "mono", RATE)
+    sound = np.concatenate(
+        [
+            piece.to_ndarray()[0]
+            for packet in recording.audio
+            for frame in decoder.decode(av.Packet(packet.data))
+            for piece in resampler.resample(frame)
+        ]
+    )
+    finder = ChirpFinder(RATE)
+    starts = range(0, len(sound) - CHUNK, CHUNK)
+    return [start / RATE for start in starts if finder.add(sound[start : start + CHUNK])]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_burnt_identity_survives_both_codecs_and_jpeg(
+    shared_data: Path, tmp_path: Path, codec: str
+) -> None:
+    made = load(shared_data / CLIP, tmp_path, codec=codec, burn=True)
+    numbers = [read_picture(jpeg) for jpeg in pictures(made)]
+    assert numbers == list(range(len(made.video)))
+    found = chirps(made)
+    assert [round(at) for at in found] == list(range(len(found)))
+    assert len(found) >= int(made.duration_s)
+
+
+def test_an_unmarked_recording_has_no_identity(shared_data: Path, tmp_path: Path) -> None:
+    made = load(shared_data / CLIP, tmp_path)
+    numbers = [read_picture(jpeg) for jpeg in pictures(made)]
+    # One in 256 by chance, were the check not made to refuse what is uniform.
+    assert sum(number is not None for number in numbers) <= 2
+    assert chirps(made) == []
+
+
+def test_encoded_once(shared_data: Path, tmp_path: Path) -> None:
+    first = load(shared_data / CLIP, tmp_path)
+    [kept] = tmp_path.iterdir()
+    written = kept.stat().st_mtime_ns
+    assert load(shared_data / CLIP, tmp_path) == first
+    assert kept.stat().st_mtime_ns == written
+
+
+def test_a_folder_is_all_its_recordings(shared_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no recording")
+    with pytest.raises(RecordingError, match="holds no video or sound"):
+        load_all([tmp_path])
+    for name in ("b.mpg", "a.mpg"):
+        (tmp_path / name).symlink_to(shared_data / CLIP)
+    assert [made.name for made in load_all([tmp_path])] == ["a.mpg", "b.mpg"]
+
+
+@pytest.mark.parametrize("codec", ["AV1", "vp8 "])
+def test_an_unknown_codec(shared_data: Path, codec: str) -> None:
+    with pytest.raises(RecordingError, match="VP8, H264"):
+        load(shared_data / CLIP, codec=codec)
+
+
+def test_what_is_no_recording(tmp_path: Path) -> None:
+    path = tmp_path / "words.mp4"
+    path.write_text("not a video")
+    with pytest.raises(RecordingError, match="can't be read as video or sound"):
+        load(path, tmp_path / "cache")
+    with pytest.raises(RecordingError, match="no such file"):
+        load(tmp_path / "none.mp4", tmp_path / "cache")

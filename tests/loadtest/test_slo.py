@@ -1,0 +1,72 @@
+"""Objectives: what a bound means, and what is said of a wrong one."""
+
+from pathlib import Path
+
+import pytest
+
+from loadtest import slo
+
+
+@pytest.mark.parametrize(
+    ("metric", "text", "value", "kept"),
+    [
+        ("glass_to_hint_p95", "< 400 ms", 399.9, True),
+        ("glass_to_hint_p95", "< 400 ms", 400.0, False),
+        ("join_p95", "<= 2 s", 2000.0, True),
+        ("join_p95", "<= 2 s", 2000.1, False),
+        ("reports_complete", "== 100 %", 99.0, False),
+        ("frames_per_second", ">= 14", 14.6, True),
+        ("cores_per_session", "< 0.35", 0.62, False),
+        ("memory_per_session", "< 1 GiB", 1000.0, True),
+        ("accounting_errors", "==0", 0.0, True),
+    ],
+)
+def test_a_bound(metric: str, text: str, value: float, *, kept: bool) -> None:
+    judged = slo.objective(metric, text).judge({metric: value})
+    assert judged.kept is kept
+    assert judged.value == value
+
+
+def test_what_was_not_measured_was_not_kept_unless_the_bound_says_so() -> None:
+    assert not slo.objective("glass_to_hint_p95", "< 400 ms").judge({}).kept
+    assert slo.objective("glass_to_hint_p95", "< 400 ms if measured").judge({}).kept
+    broken = slo.objective("glass_to_hint_p95", "< 400 ms if measured")
+    assert not broken.judge({"glass_to_hint_p95": 500.0}).kept
+
+
+@pytest.mark.parametrize(
+    ("metric", "text", "says"),
+    [
+        ("glass_to_hint_p98", "< 400 ms", "glass_to_hint_p95"),
+        ("glass_to_hint_p95", "about 400 ms", "write for example"),
+        ("glass_to_hint_p95", "< 4 %", "is in ms"),
+        ("failed", "< 4 ms", "is in %"),
+    ],
+)
+def test_a_wrong_line_is_refused_with_what_would_be_right(
+    metric: str, text: str, says: str
+) -> None:
+    with pytest.raises(slo.SloError, match=says):
+        slo.objective(metric, text)
+
+
+@pytest.mark.parametrize("content", ["", "[1, 2]", "a: b: c", "just words"])
+def test_a_file_that_holds_no_objectives(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "slo.yaml"
+    path.write_text(content)
+    with pytest.raises(slo.SloError, match=r"slo\.yaml"):
+        slo.load(path)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(slo.SloError, match="can't be read"):
+        slo.load(tmp_path / "none.yaml")
+
+
+def test_the_default_file_is_the_designs_budget() -> None:
+    bounds = {objective.metric: objective.bound for objective in slo.load(slo.DEFAULT)}
+    assert bounds["glass_to_hint_p95"] == 400
+    assert bounds["capture_to_publish_video_p95"] == 80
+    assert bounds["bus_face_p99"] == 2
+    assert bounds["face_p95"] == bounds["gesture_p95"] == bounds["voice_p95"] == 60
+    assert bounds["transcript_p95"] == 700

@@ -1,0 +1,37 @@
+"""Slopes: growth is seen, noise is not."""
+
+import numpy as np
+import pytest
+
+from loadtest.slope import slope
+
+
+def test_growth_is_seen_through_noise() -> None:
+    times = np.arange(0, 3600, 5.0)
+    noise = np.random.default_rng(1).normal(0, 2, len(times))
+    made = slope(times, 100 + 10 * times / 3600 + noise)
+    assert made is not None
+    assert made.per_hour == pytest.approx(10, abs=1)
+    assert not made.flat
+    assert made.low < 10 < made.high
+
+
+def test_noise_alone_is_flat_in_most_runs() -> None:
+    times = np.arange(0, 3600, 5.0)
+    flat = 0
+    for seed in range(100):
+        steps = np.random.default_rng(seed).normal(0, 1, len(times))
+        red = np.zeros(len(times))
+        for n in range(1, len(times)):  # each value leans on the one before, as memory does
+            red[n] = 0.8 * red[n - 1] + steps[n]
+        made = slope(times, 100 + red)
+        assert made is not None
+        flat += made.flat
+    assert flat >= 88
+
+
+def test_a_constant_is_flat_and_a_few_points_say_nothing() -> None:
+    made = slope([0, 5, 10, 15, 20], [7, 7, 7, 7, 7])
+    assert made is not None
+    assert made.flat
+    assert slope([0, 5, 10], [1, 2, 3]) is None
