@@ -40,7 +40,9 @@ def wanted(recording: Recording) -> list[Span] | int:
 def told(recording: Recording) -> list[Span]:
     """The filled pauses that networks tell which never heard the speaker."""
     held = held_out.of(recording.entry.path)
-    return held.filled_pauses if held else recording.events(VoiceEvent.FILLED_PAUSE)
+    if held and held.filled_pauses is not None:
+        return held.filled_pauses
+    return recording.events(VoiceEvent.FILLED_PAUSE)
 
 
 def count(said: list[Span] | int, got: list[Span]) -> list[int]:
@@ -75,7 +77,8 @@ def _events(recordings: list[Recording]) -> Row:
     ours, by_text, knew = [], [], 0
     for recording in chosen:
         said = wanted(recording)
-        knew += held_out.of(recording.entry.path) is not None
+        held = held_out.of(recording.entry.path)
+        knew += held is not None and held.filled_pauses is not None
         ours.append(np.array([count(said, told(recording))], float))
         text = [(w.start_us / 1e6, w.end_us / 1e6) for w in recording.heard if w.filler]
         by_text.append(np.array([count(said, text)], float))

@@ -9,6 +9,7 @@ import hashlib
 import json
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -20,9 +21,9 @@ class Held(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    filled_pauses: list[tuple[float, float]]
-    words: list[tuple[str, float]]
-    """Each word as transcribed, with its start."""
+    filled_pauses: list[tuple[float, float]] | None = None
+    words: list[tuple[str, float]] | None = None
+    """Each word as transcribed, with its start. None: not heard by such a network."""
 
 
 _RECORDINGS = TypeAdapter(dict[str, Held])
@@ -42,7 +43,13 @@ def of(path: Path) -> Held | None:
     return _known().get(fingerprint(path))
 
 
-def write(held: dict[str, Held]) -> None:
-    plain = _RECORDINGS.dump_python(held, mode="json")
-    FILE.write_text(json.dumps(plain, sort_keys=True, indent=0) + "\n", encoding="utf-8")
+def write(heard: dict[str, Held], what: Literal["filled_pauses", "words"]) -> None:
+    """Note one part of what was heard; the other part stays as it was."""
+    known = _known()
+    noted = {
+        name: known.get(name, Held()).model_copy(update={what: getattr(held, what)})
+        for name, held in heard.items()
+    }
+    plain = _RECORDINGS.dump_python(noted, mode="json")
+    FILE.write_text(json.dumps(plain, sort_keys=True) + "\n", encoding="utf-8")
     _known.cache_clear()

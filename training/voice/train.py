@@ -1,6 +1,6 @@
 """Train the voice service's own networks: letters (word times) and filled pauses.
 
-Usage: python -m training.voice.train [--data DIR] [--out DIR]
+Usage: python -m training.voice.train [--data DIR] [--out DIR] [letters] [fillers]
 
 Both read the transcriber's encoder states, so that they cost next to nothing beside it.
 """
@@ -8,7 +8,7 @@ Both read the transcriber's encoder states, so that they cost next to nothing be
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from torch import nn
 from services.runtime import models
 from services.runtime.media import SAMPLE_RATE
 from services.voice import words
-from services.voice.alignment import LETTERS, align, spell
+from services.voice.alignment import LETTERS, Scores, align, spell
 from services.voice.hearing import SHIPPED, Networks, hear
 from services.voice.highpass import HighPass
 from services.voice.transcriber import ENCODER_STEP, States
@@ -31,7 +31,6 @@ from training.voice import held_out, speakers, synthesis
 from training.voice.augment import vary
 from training.voice.dataset import (
     CLASSES,
-    FOLDERS,
     IGNORED,
     Example,
     examples,
@@ -46,18 +45,18 @@ SEED = 11
 STATE_SIZE = 288
 LETTER_CLASSES = 1 + len(LETTERS)
 
-SYNTHETIC_CLIPS = 500
-VARIATIONS = 2
-"""Random variations of each clip of the one voice with phoneme times."""
-SPEAKERS = 700
-"""Clips by invented speakers, each varied once."""
-RECORDED_VARIATIONS = 8
+SENTENCES = 1000
+VARIATIONS = 3
+"""Random variations of each sentence of the voice with phoneme times."""
+SPEAKERS = 220
+"""Each with a sentence, varied once."""
+RECORDED_VARIATIONS = 4
 """Of each recording: there are few."""
 
 LETTERS_WIDTH = 96
 LETTERS_STEPS = 1000
 FILLERS_WIDTH = 48
-FILLERS_STEPS = 500
+FILLERS_STEPS = 250
 
 BATCH = 32
 CROP = 208
@@ -68,6 +67,9 @@ DROPOUT = 0.2
 RECORDED_SHARE = 0.4
 """Of each batch: real speech is rare but what counts."""
 ALIGNMENT_ROUNDS = 2
+
+GROUPS = (("speech_disfluent",), ("speech_clean", "video_grid"))
+"""Folders that are held out together; all of dataset.FOLDERS."""
 
 Labels = npt.NDArray[np.int64]
 
@@ -152,18 +154,18 @@ def train_letters(
     them, and all are trained on (Viterbi training)."""
     model = train(_letters(synthetic), _letters(real), LETTER_CLASSES, LETTERS_WIDTH, LETTERS_STEPS)
     for _ in range(rounds - 1):
-        placed = [aligned(model, example) for example in real]
+        placed = [aligned(partial(scores, model), example) for example in real]
         model = train(
             _letters(synthetic), _letters(placed), LETTER_CLASSES, LETTERS_WIDTH, LETTERS_STEPS
         )
     return model
 
 
-def aligned(model: FrameClassifier, example: Example) -> Example:
+def aligned(network: Callable[[States], Scores], example: Example) -> Example:
     """The example with labels where its words were found; itself if they're known already."""
     if not (example.letters == IGNORED).any():
         return example
-    places = align(scores(model, example.states), example.text)
+    places = align(network(example.states), example.text)
     if places is None:
         return example
     letters = np.zeros(len(example.states), np.int64)
@@ -216,29 +218,20 @@ def export(model: FrameClassifier, path: Path) -> None:
     program.save(str(path))
 
 
-def timed(real: list[Example]) -> set[str]:
-    """Recordings with annotated word times, before others are aligned."""
-    return {example.name for example in real if (example.letters != IGNORED).all()}
-
-
-def held_out_hearing(
-    data: Path, synthetic: list[Example], real: list[Example], timed: set[str]
+def hold_out(
+    data: Path, real: list[Example], networks: Callable[[list[Example]], Networks]
 ) -> dict[str, held_out.Held]:
-    """Each recording as heard by networks that were trained without all of its folder: nobody
-    is in two folders, so that these networks never heard its speaker."""
+    """Each recording as heard by networks that were trained without all of its group: nobody
+    is in two groups, so that these networks never heard its speaker."""
     heard = {}
-    for folder in FOLDERS:
-        files = {entry.path.name: entry.path for entry in manifest(data, folder)}
-        others = [example for example in real if example.name not in files]
-        networks = Networks(
-            # Word times are measured only where they are annotated.
-            letters=partial(scores, train_letters(synthetic, others, rounds=1))
-            if timed & files.keys()
-            else SHIPPED.letters,
-            fillers=partial(probabilities, train_fillers(synthetic, others)),
-        )
-        for name in sorted({example.name for example in real} & files.keys()):
-            heard[held_out.fingerprint(files[name])] = _hear(files[name], networks)
+    for group in GROUPS:
+        entries = [entry for folder in group for entry in manifest(data, folder)]
+        files = {entry.path.name: entry.path for entry in entries}
+        names = {example.name for example in real} & files.keys()
+        if names:
+            trained = networks([example for example in real if example.name not in names])
+            for name in sorted(names):
+                heard[held_out.fingerprint(files[name])] = _hear(files[name], trained)
     return heard
 
 
@@ -255,22 +248,43 @@ def _hear(path: Path, networks: Networks) -> held_out.Held:
     return held_out.Held(filled_pauses=filled, words=spoken)
 
 
+def make_letters(data: Path, real: list[Example], out: Path) -> None:
+    """Word times: from sentences whose phonemes have times, and from recordings."""
+    synthetic = varied(synthesis.clips(data, SENTENCES), VARIATIONS)
+    export(train_letters(synthetic, real), out / "letters.onnx")
+
+    def trained(others: list[Example]) -> Networks:
+        return Networks(letters=partial(scores, train_letters(synthetic, others, rounds=1)))
+
+    held_out.write(hold_out(data, real, trained), "words")
+
+
+def make_fillers(data: Path, real: list[Example], out: Path) -> None:
+    """Filled pauses: from many invented speakers, and from recordings, whose words are placed
+    by the letters network where they have no times."""
+    synthetic = varied(speakers.clips(data, SPEAKERS), 1)
+    placed = [aligned(SHIPPED.letters, example) for example in real]
+    export(train_fillers(synthetic, placed), out / "filled_pause.onnx")
+
+    def trained(others: list[Example]) -> Networks:
+        return Networks(fillers=partial(probabilities, train_fillers(synthetic, others)))
+
+    held_out.write(hold_out(data, placed, trained), "filled_pauses")
+
+
+NETWORKS = {"letters": make_letters, "fillers": make_fillers}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
     parser.add_argument("--out", type=Path, default=models.folder("voice"))
+    parser.add_argument("networks", nargs="*", default=list(NETWORKS), metavar="letters|fillers")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    synthetic = [
-        *varied(synthesis.clips(arguments.data, SYNTHETIC_CLIPS), VARIATIONS),
-        *varied(speakers.clips(arguments.data, SPEAKERS), 1),
-    ]
     real = varied(recorded(arguments.data), RECORDED_VARIATIONS)
-    letters = train_letters(synthetic, real)
-    export(letters, arguments.out / "letters.onnx")
-    placed = [aligned(letters, example) for example in real]
-    export(train_fillers(synthetic, placed), arguments.out / "filled_pause.onnx")
-    held_out.write(held_out_hearing(arguments.data, synthetic, placed, timed(real)))
+    for name in arguments.networks:
+        NETWORKS[name](arguments.data, real, arguments.out)
 
 
 if __name__ == "__main__":
