@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from greenroom.v1.report_pb2 import Claim, Evidence, Suggestion
 from greenroom.v1.signals_pb2 import AnswerEvaluation, TextSpan
 
+from services.aggregator.reasons import TOO_SHORT
 from services.aggregator.sentences import WORDS
 from services.aggregator.values import PER_ANSWER, Values
 from services.aggregator.wording import figure, usual
@@ -169,7 +170,7 @@ def suggestions(values: Values) -> list[Suggestion]:
     unseen = [
         Suggestion(id=measure, text=what, drill=drill, evidence=[values.looked(measure)])
         for measure, (what, drill) in UNSEEN.items()
-        if not values.number(measure)
+        if not values.number(measure) and values.values[measure].not_seen != TOO_SHORT
     ]
     made = [_suggestion(finding, values) for finding in weak]
     made += unseen + [_suggestion(finding, values) for finding in rest]

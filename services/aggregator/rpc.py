@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -59,7 +60,9 @@ class ReportRpc(ReportServiceServicer):
             json = to_json(report)
         else:
             json = stored.json.decode()
-        return GetReportResponse(report=report, json=json, html=render(report))
+        return GetReportResponse(
+            report=report, json=json, html=await asyncio.to_thread(render, report)
+        )
 
     async def ListReports(  # noqa: N802
         self, request: ListReportsRequest, context: Call

@@ -241,13 +241,14 @@ Timed = TypeVar("Timed", Window, Event)
 
 
 def _insert(kept: list[Timed], new: Timed) -> None:
-    """In order of the start; the same thing twice is kept once."""
+    """In order of the start, and of one start always in the same order; the same thing twice
+    is kept once."""
     place = bisect_left(kept, new.start_us, key=lambda each: each.start_us)
-    for index in range(place, len(kept)):
-        if kept[index].start_us != new.start_us:
-            break
-        if kept[index] == new:
+    while place < len(kept) and kept[place].start_us == new.start_us:
+        if kept[place] == new:
             return
-        place = index + 1
+        if (kept[place].end_us, str(kept[place])) > (new.end_us, str(new)):
+            break
+        place += 1
     if len(kept) < MAX_WINDOWS:
         kept.insert(place, new)

@@ -236,8 +236,7 @@ class Values:
         index = int(np.searchsorted(self._voice_ends, middle))
         if index >= len(self._voice) or self._voice[index].start_us > middle:
             return False
-        body = self._voice[index].body
-        return isinstance(body, VoiceState) and body.speech > SPOKEN
+        return _is_spoken(self._voice[index])
 
     # --- hands
 
@@ -404,4 +403,10 @@ class Values:
     def _first_speech_us(self) -> int | None:
         starts = [event.start_us for event in self._events("speech")]
         starts += [word.start_us for word in self.words[:1]]
+        if not starts:  # one run of speech, most of it in another answer
+            starts = [w.start_us for w in self._voice if _is_spoken(w)][:1]
         return max(min(starts), self.stretch.start_us) if starts else None
+
+
+def _is_spoken(window: Window) -> bool:
+    return isinstance(window.body, VoiceState) and window.body.speech > SPOKEN

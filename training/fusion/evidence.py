@@ -31,6 +31,9 @@ ABSOLUTE, RELATIVE = 0.006, 0.02
 GAP_US = 400_000
 """Windows further apart than this have a gap between them."""
 
+LEAST_SPEECH_S = 3.0
+"""Less than this in a whole answer is a click or a cough: no voice was heard."""
+
 
 def sentences(report: Report) -> Iterator[Claim | Suggestion]:
     """Everything that the report says of the candidate, overall and by question."""
@@ -54,6 +57,7 @@ class Witness:
         started = next(event for event in events if event.HasField("started"))
         self.origin_us = started.header.capture_time_us
         self._asked = [event for event in events if event.HasField("question_started")]
+        self._pauses = _pauses(events)
         self._segments: dict[int, TranscriptSegment] = {}
         for signal in self._signals:
             if signal.HasField("transcript") and signal.transcript.final:
@@ -85,7 +89,12 @@ class Witness:
     # --- reading the stream
 
     def windows(self, field: str, start_us: int, end_us: int) -> list[Signal]:
-        found = [s for s in self._signals if s.HasField(field) and _inside(s, start_us, end_us)]  # type: ignore[arg-type]
+        found = [
+            s
+            for s in self._signals
+            if s.HasField(field)  # type: ignore[arg-type]
+            and self._inside(s, start_us, end_us)
+        ]
         return sorted(found, key=lambda signal: signal.start_us)
 
     def events(self, field: str, kind: int, start_us: int, end_us: int) -> list[Signal]:
@@ -96,8 +105,18 @@ class Witness:
             word
             for number in sorted(self._segments)
             for word in self._segments[number].words
-            if start_us <= (word.start_us + word.end_us) // 2 < end_us
+            if self._inside(word, start_us, end_us)
         ]
+
+    def _inside(self, thing: Signal | Word, start_us: int, end_us: int) -> bool:
+        middle = (thing.start_us + thing.end_us) // 2
+        paused = any(start <= middle < end for start, end in self._pauses)
+        return start_us <= middle < end_us and not paused
+
+    def length_s(self, start_us: int, end_us: int) -> float:
+        """Without what was paused."""
+        paused = sum(max(0, min(end, end_us) - max(start, start_us)) for start, end in self._pauses)
+        return (end_us - start_us - paused) / SECOND
 
     def evaluation(self, start_us: int) -> AnswerEvaluation | None:
         """The last one of the question that was asked then."""
@@ -132,11 +151,22 @@ class Witness:
         runs = self.events("voice_event", VoiceEvent.SPEECH, start_us, end_us)
         starts = [run.start_us for run in runs]
         starts += [word.start_us for word in self.words(start_us, end_us)]
+        if not starts:
+            voice = self.windows("voice_state", start_us, end_us)
+            starts = [s.start_us for s in voice if s.voice_state.speech > 0.5]
         return max(start_us, min(starts)) if starts else None
 
 
-def _inside(signal: Signal, start_us: int, end_us: int) -> bool:
-    return start_us <= (signal.start_us + signal.end_us) // 2 < end_us
+def _pauses(events: Sequence[SessionEvent]) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    since: int | None = None
+    for event in events:
+        if event.HasField("paused") and since is None:
+            since = event.header.capture_time_us
+        elif since is not None and (event.HasField("resumed") or event.HasField("ended")):
+            found.append((since, event.header.capture_time_us))
+            since = None
+    return found
 
 
 def _length_s(windows: Sequence[Signal]) -> float:
@@ -254,16 +284,19 @@ def _loudness(witness: Witness, start: int, end: int) -> float | None:
 def _phonation_ratio(witness: Witness, start: int, end: int) -> float | None:
     voice = witness.windows("voice_state", start, end)
     spoken = [s.voice_state.speech for s in voice]
-    return 100 * float(np.mean(spoken)) if sum(spoken) else None
+    if witness.speech_s(start, end) < LEAST_SPEECH_S:
+        return None
+    return 100 * float(np.mean(spoken))
 
 
 def _response_delay(witness: Witness, start: int, end: int) -> float | None:
     first = witness.first_speech_us(start, end)
-    return None if first is None else (first - start) / SECOND
+    return None if first is None else witness.length_s(start, first)
 
 
 def _answer_time(witness: Witness, start: int, end: int) -> float | None:
-    return None if witness.first_speech_us(start, end) is None else (end - start) / SECOND
+    silent = witness.first_speech_us(start, end) is None
+    return None if silent else witness.length_s(start, end)
 
 
 def _answer(field: str) -> Recount:

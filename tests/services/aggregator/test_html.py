@@ -1,0 +1,177 @@
+"""The page: everything in it is escaped, it stands alone, and it shows what the report says."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from greenroom.v1.report_pb2 import Report
+from greenroom.v1.session_pb2 import ExpectedPoint, Question
+from greenroom.v1.signals_pb2 import DisfluencySpan, PointResult, StarResult, TextSpan
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.aggregator.html import render
+from services.aggregator.wording import clock, duration, figure, usual
+from services.runtime.measures import MEASURES
+from tests.services.aggregator.streams import (
+    QUESTION,
+    SECOND,
+    START_US,
+    Message,
+    closing,
+    evaluated,
+    opening,
+    report,
+    sessions,
+    speech,
+    voice,
+)
+
+
+class Page(HTMLParser):
+    """The page as a browser reads it: its elements, attributes and text."""
+
+    VOID = frozenset({"meta", "br"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.words = ""
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self._open, self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def said(text: str) -> Report:
+    """A report in which a text stands in every place that a person or a question fills."""
+    question = Question(
+        id=QUESTION.id,
+        text=text,
+        style="behavioural",
+        seconds=90,
+        points=[ExpectedPoint(id="point", text=text, weight=1)],
+    )
+    span = TextSpan(quote=text, start_us=START_US, end_us=START_US + SECOND)
+    evaluation = evaluated(
+        30,
+        points=[PointResult(point_id="point", text=text, found=True, evidence=span)],
+        star=[StarResult(part=StarResult.ACTION, span=span, share=1)],
+        disfluencies=[DisfluencySpan(type=DisfluencySpan.FILLER, span=span)],
+        completeness=1.0,
+    )
+    word = speech(0, 60, 1)
+    word.transcript.words[0].text = text
+    return report([*opening([question]), *voice(0, 30), word, evaluation, *closing(30)])
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.text(min_size=1, max_size=80)
+    | st.lists(st.sampled_from(["<script>", "'", '"', "</q>", "<img src=x onerror=alert(1)>", "{{",
+                                "}}", "&", "</style>", "-->", "\\", "\n"]), min_size=1).map("".join)
+)  # fmt: skip
+def test_no_text_breaks_out_of_its_place(text: str) -> None:
+    plain, page = Page(render(said("word"))), Page(render(said(text)))
+    assert page.tags == plain.tags
+    assert [name for name, _ in page.attributes] == [name for name, _ in plain.attributes]
+
+
+def test_a_text_is_shown_as_it_was_said() -> None:
+    assert Page(render(said("a < b & 'c'"))).words.count("a < b & 'c'") >= 4
+
+
+@settings(deadline=None, max_examples=25)
+@given(sessions())
+def test_every_report_has_a_page_that_stands_alone(stream: list[Message]) -> None:
+    html = render(report(stream))
+    page = Page(html)
+    assert "script" not in page.tags
+    assert not [value for name, value in page.attributes if name in ("src", "href")]
+    assert not re.search(r"url\(|@import|https?://", html)
+    assert not re.search(r"\bnan\b|\binf\b|None", page.words)
+
+
+def test_the_page_of_a_real_answer(talk: list[Message]) -> None:
+    got = report(talk)
+    page = Page(render(got))
+    words = " ".join(page.words.split())
+    for claim in (*got.strengths, *got.weaknesses, *got.time_management):
+        assert claim.text in words
+    for suggestion in got.suggestions:
+        assert suggestion.text in words
+        assert suggestion.drill in words
+    labels = [value for name, value in page.attributes if name == "aria-label"]
+    for plot in ("Timeline", "Speech rate", "Pitch", "Pauses", "Eye contact"):
+        assert any(label.startswith(plot) for label in labels), plot
+    assert page.tags.count("svg") >= 5
+    assert all(word.text in words for word in got.questions[0].words)
+
+
+def test_the_same_report_gives_the_same_page(talk: list[Message]) -> None:
+    assert render(report(talk)) == render(report(talk))
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "expected"),
+    [
+        ("eye_contact", 61.4, "61%"),
+        ("filled_pauses", 0.0, "none"),
+        ("filled_pauses", 0.3, "less than once a minute"),
+        ("filled_pauses", 1.2, "about once a minute"),
+        ("filled_pauses", 7.6, "8 times a minute"),
+        ("speech_rate", 151.2, "151 words a minute"),
+        ("response_delay", 0.44, "0.4 seconds"),
+        ("answer_time", 105, "1:45 minutes"),
+        ("star_parts", 2.0, "2"),
+        ("star_parts", 2.5, "2.5"),
+        ("filler_words", 3.2, "3 times in 100 words"),
+        ("pitch_variation", 2.34, "2.3 semitones"),
+        ("words", 54.0, "54"),
+        ("loudness", -28.51, "-28.5 dBFS"),
+    ],
+)
+def test_figures_read_as_people_say_them(measure: str, value: float, expected: str) -> None:
+    assert figure(measure, value) == expected
+
+
+def test_times_read_as_people_say_them() -> None:
+    assert [duration(s) for s in (9.94, 9.96, 89.4, 89.6)] == [
+        "9.9 seconds", "10 seconds", "89 seconds", "1:30 minutes",
+    ]  # fmt: skip
+    assert clock(59_600) == "1:00"
+
+
+@pytest.mark.parametrize(
+    ("measure", "expected"),
+    [
+        ("speech_rate", "110 to 180 words a minute"),
+        ("fidgeting", "15% or less"),
+        ("face_in_view", "95% or more"),
+        ("nods", ""),
+    ],
+)
+def test_usual_ranges_in_words(measure: str, expected: str) -> None:
+    assert usual(measure) == expected
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_every_measure_has_a_figure(measure: str) -> None:
+    assert figure(measure, 12.3)

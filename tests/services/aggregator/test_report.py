@@ -1,0 +1,252 @@
+"""The report: every sentence rests on the stream, the same stream gives the same bytes."""
+
+import re
+
+import pytest
+from greenroom.v1.report_pb2 import Baseline, MeasureValue, Report
+from greenroom.v1.signals_pb2 import FaceEvent, PointResult, TextSpan, VoiceEvent
+from hypothesis import given, settings
+
+from services.aggregator.history import MOST_REPORTS
+from services.aggregator.report import to_json, write
+from services.aggregator.sentences import WORDS
+from services.aggregator.wording import figure, usual
+from services.runtime.measures import MEASURES
+from tests.services.aggregator.streams import (
+    SECOND,
+    START_US,
+    Message,
+    closing,
+    evaluated,
+    face,
+    fold,
+    happened,
+    opening,
+    report,
+    sessions,
+    speech,
+    voice,
+)
+from training.fusion.evidence import Witness, sentences
+
+NUMBER = re.compile(r"\d+(?:[.:]\d+)?")
+
+
+def check(stream: list[Message], got: Report) -> int:
+    """Every claim of a report against its stream; returns how many."""
+    witness = Witness(stream)
+    claims = list(sentences(got))
+    for claim in claims:
+        for evidence in claim.evidence:
+            assert witness.holds(evidence), (claim.text, evidence)
+        assert claim.evidence, claim.text
+    return len(claims)
+
+
+def test_every_sentence_about_a_real_answer_holds(talk: list[Message]) -> None:
+    assert check(talk, report(talk)) >= 12
+
+
+def test_every_sentence_about_two_real_answers_holds(long_talk: list[Message]) -> None:
+    got = report(long_talk)
+    assert check(long_talk, got) >= 25
+    assert len(got.questions) == 2
+
+
+@settings(deadline=None, max_examples=25)
+@given(sessions())
+def test_every_sentence_about_any_session_holds(stream: list[Message]) -> None:
+    check(stream, report(stream))
+
+
+def figures(got: Report) -> set[str]:
+    """All numbers that a sentence may say: values, usual ranges, times, shares."""
+    said: list[str] = []
+    for part in (got, *got.questions):
+        for found in part.measures:  # type: ignore[attr-defined]
+            said.append(usual(found.measure))
+            if found.HasField("value"):
+                said.append(figure(found.measure, found.value))
+    for number, question in enumerate(got.questions, 1):
+        said += [str(number), f"{100 * question.share_of_interview:.0f}"]
+    return {number for text in said for number in NUMBER.findall(text)}
+
+
+def test_no_number_in_a_sentence_is_made_up(long_talk: list[Message]) -> None:
+    got = report(long_talk)
+    wanted = {NUMBER.findall(figure("answer_time", 90 + extra))[0] for extra in range(-60, 90)}
+    allowed = figures(got) | wanted
+    for claim in sentences(got):
+        assert set(NUMBER.findall(claim.text)) <= allowed, claim.text
+
+
+def test_the_witness_catches_a_wrong_figure(talk: list[Message]) -> None:
+    witness = Witness(talk)
+    caught = 0
+    for claim in sentences(report(talk)):
+        for evidence in claim.evidence:
+            if evidence.quote:
+                evidence.quote = "words that nobody said"
+            elif evidence.value:
+                evidence.value *= 1.1
+            else:
+                continue
+            assert not witness.holds(evidence), evidence
+            caught += 1
+    assert caught >= 10
+
+
+def test_the_same_real_stream_gives_the_same_bytes(talk: list[Message]) -> None:
+    first, second = report(talk), report(talk)
+    assert to_json(first) == to_json(second)
+    assert first.SerializeToString(deterministic=True) == second.SerializeToString(
+        deterministic=True
+    )
+
+
+def test_what_the_real_answer_shows(talk: list[Message]) -> None:
+    got = report(talk)
+    numbers = {found.measure: found.value for found in got.measures if found.HasField("value")}
+    assert numbers["face_in_view"] >= 95
+    assert numbers["gesture_rate"] > 0
+    assert 130 <= numbers["speech_rate"] <= 200
+    assert {series.measure for series in got.series} >= {
+        "speech_rate", "pitch_median", "pause_mean", "eye_contact",
+    }  # fmt: skip
+    assert len(got.suggestions) == 3
+    assert all(suggestion.drill for suggestion in got.suggestions)
+    for question in got.questions:
+        assert len(question.suggestions) == 3
+        assert question.strengths
+        assert question.time_management
+
+
+def test_quotes_are_what_was_said() -> None:
+    point = PointResult(
+        point_id="listened",
+        text="You listened.",
+        found=True,
+        evidence=TextSpan(
+            quote="we talked it over", start_us=START_US, end_us=START_US + 2 * SECOND
+        ),
+    )
+    words = "we talked it over and then we agreed on a plan for the release"
+    stream = [
+        *opening(), *voice(0, 30), speech(0, 120, 14, words),
+        evaluated(30, completeness=1.0, points=[point]), *closing(30),
+    ]  # fmt: skip
+    got = report(stream)
+    quotes = [e.quote for claim in got.strengths for e in claim.evidence if e.quote]
+    assert quotes == ["we talked it over"]
+    check(stream, got)
+
+
+def test_an_uncertain_figure_is_no_weakness() -> None:
+    """Seven 'um's a minute in half a minute may well be five."""
+    ums = [happened(VoiceEvent(type=VoiceEvent.FILLED_PAUSE), at) for at in (3, 9, 15, 21)]
+    short = report([*opening(), *voice(0, 34), *ums, *closing(34)])
+    assert "filled_pauses-high" not in {claim.id for claim in short.weaknesses}
+    many = [happened(VoiceEvent(type=VoiceEvent.FILLED_PAUSE), at) for at in range(1, 30, 2)]
+    long = report([*opening(), *voice(0, 34), *many, *closing(34)])
+    assert "filled_pauses-high" in {claim.id for claim in long.weaknesses}
+
+
+def test_suggestions_are_three_and_differ() -> None:
+    got = report([*opening(), *voice(0, 60), speech(0, 150, 150), *closing(60)])
+    ids = [suggestion.id for suggestion in got.suggestions]
+    assert len(set(ids)) == 3
+    assert "face_in_view" in ids  # the camera was not used
+
+
+@pytest.mark.parametrize("seconds", [10, 85, 200])
+def test_time_is_told_without_reproach(seconds: int) -> None:
+    got = report([*opening(), *voice(0, seconds), *closing(seconds)])
+    text = got.questions[0].time_management[0].text
+    expected = {10: "room for more", 85: "a good length", 200: "is enough"}[seconds]
+    assert expected in text
+
+
+def test_an_answer_that_was_not_heard_has_no_time() -> None:
+    got = report([*opening(), *face(0, 30), *closing(30)])
+    assert [claim.text for claim in got.time_management] == [
+        "Nothing can be said about the time of question 1: the microphone was not used."
+    ]
+
+
+# --- the person's own figures
+
+
+def earlier(started_us: int, **numbers: float) -> Report:
+    measures = [MeasureValue(measure=name, value=value) for name, value in numbers.items()]
+    return Report(session_id=str(started_us), started_us=started_us, measures=measures)
+
+
+def own(stream: list[Message], *reports: Report) -> Baseline:
+    return write(fold(stream).state, affect=True, earlier=reports).baseline
+
+
+def test_a_short_session_has_no_first_minute_and_a_long_one_has(
+    talk: list[Message], long_talk: list[Message]
+) -> None:
+    assert not own(talk).first_minute
+    assert own(long_talk).first_minute["speech_rate"] == pytest.approx(164, abs=15)
+
+
+def test_history_is_the_mean_of_the_newest_reports() -> None:
+    reports = [earlier(at, speech_rate=100.0 + at) for at in range(10)]
+    got = own([*opening(), *closing(10)], *reversed(reports))
+    assert got.reports == MOST_REPORTS
+    assert got.history["speech_rate"] == 107
+    assert "smile" not in got.history
+
+
+def test_what_was_not_seen_before_is_no_history() -> None:
+    before = Report(measures=[MeasureValue(measure="speech_rate", not_seen="too short to say")])
+    assert not own([*opening(), *closing(10)], before).history
+
+
+# --- coverage and words
+
+
+def note(*messages: Message) -> str:
+    got = report([*opening(), *messages, *closing(30)])
+    return " ".join(coverage.note for coverage in got.coverage)
+
+
+def test_what_was_not_seen_is_said() -> None:
+    assert "The camera was not used" in note(*voice(0, 10))
+    assert "The microphone was not used" in note(*face(0, 10))
+    assert "No face was seen" in note(*face(0, 10, frames_with_face=0))
+    assert "The microphone sent silence" in note(*voice(0, 9, speech=0.0, digital_silence=True))
+
+
+def test_what_disturbs_is_said() -> None:
+    lost = happened(FaceEvent(type=FaceEvent.FACE_LOST), 3, 5)
+    assert "out of view once" in note(*face(0, 10), lost)
+    second = happened(FaceEvent(type=FaceEvent.SEVERAL_FACES), 3, 5)
+    assert "A second face" in note(*face(0, 10), second)
+    level = happened(VoiceEvent(type=VoiceEvent.LEVEL, detail="automatic_gain"), 3)
+    assert "automatic gain" in note(*voice(0, 10), level)
+
+
+BLAME = re.compile(
+    r"\b(bad|poor|wrong|fail\w*|nervous|anxious|stressed|insecure|afraid|lying|dishonest|should"
+    r" have|never|unable|weak)\b",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("measure", WORDS)
+def test_no_sentence_blames_or_reads_minds(measure: str) -> None:
+    words = WORDS[measure]
+    for text in (words.good, words.low, words.high, words.drill):
+        assert not BLAME.search(text), text
+
+
+@pytest.mark.parametrize("measure", WORDS)
+def test_every_side_that_has_a_sentence_has_an_edge_and_a_drill(measure: str) -> None:
+    words, entry = WORDS[measure], MEASURES[measure]
+    assert not words.low or entry.low is not None
+    assert not words.high or entry.high is not None
+    assert words.drill
+    assert not entry.affect

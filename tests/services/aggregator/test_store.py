@@ -1,0 +1,100 @@
+"""Reports on a real SQLite file: what was put is there, what was erased is nowhere."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from greenroom.v1.report_pb2 import QuestionReport, Report, ReportWord
+
+from services.aggregator.report import to_json
+from services.aggregator.store import Store
+from tests.services.aggregator.conftest import OpenStore
+
+SECRET = "a-word-that-only-one-candidate-said"
+
+
+def report(session_id: str = "one", started_us: int = 1, word: str = SECRET) -> Report:
+    questions = [QuestionReport(words=[ReportWord(text=word)])]
+    return Report(session_id=session_id, started_us=started_us, questions=questions)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "reports.db"
+
+
+@pytest.fixture
+async def store(file: Path, open_store: OpenStore) -> AsyncIterator[Store]:
+    async with open_store(file) as opened:
+        yield opened
+
+
+async def on_disk(file: Path) -> bytes:
+    """The database with its write-ahead log."""
+
+    def read() -> bytes:
+        return b"".join(part.read_bytes() for part in file.parent.glob(f"{file.name}*"))
+
+    return await asyncio.to_thread(read)
+
+
+async def test_what_is_put_comes_back_byte_for_byte(store: Store) -> None:
+    await store.put("candidate", report())
+    stored = await store.get("one")
+    assert stored
+    assert stored.json.decode() == to_json(report())
+    assert Report.FromString(stored.message) == report()
+
+
+async def test_an_unknown_session_has_no_report(store: Store) -> None:
+    assert await store.get("nobody") is None
+
+
+async def test_a_session_has_one_report_however_often_it_is_written(store: Store) -> None:
+    await store.put("candidate", report(word="first"))
+    await store.put("candidate", report(word="second"))
+    stored = await store.of_candidate("candidate")
+    assert [Report.FromString(each.message) for each in stored] == [report(word="second")]
+
+
+async def test_a_candidate_s_reports_come_oldest_first(store: Store) -> None:
+    for session_id, started_us in (("new", 30), ("old", 10), ("middle", 20)):
+        await store.put("candidate", report(session_id, started_us))
+    await store.put("somebody else", report("other", 15))
+    found = [each.session_id for each in await store.of_candidate("candidate")]
+    assert found == ["old", "middle", "new"]
+
+
+async def test_what_is_erased_is_gone_from_the_disk(store: Store, file: Path) -> None:
+    await store.put("candidate", report())
+    assert SECRET.encode() in await on_disk(file)
+    assert await store.erase(session_id="one") == ["one"]
+    assert await store.get("one") is None
+    assert SECRET.encode() not in await on_disk(file)
+
+
+async def test_a_candidate_is_erased_with_all_reports_and_nobody_else(
+    store: Store, file: Path
+) -> None:
+    for session_id in ("one", "two"):
+        await store.put("candidate", report(session_id))
+    await store.put("somebody else", report("other", word="kept"))
+    assert sorted(await store.erase(candidate_id="candidate")) == ["one", "two"]
+    assert not await store.of_candidate("candidate")
+    assert SECRET.encode() not in await on_disk(file)
+    assert b"kept" in await on_disk(file)
+
+
+async def test_erasing_nothing_erases_nothing(store: Store) -> None:
+    await store.put("candidate", report())
+    assert await store.erase() == []
+    assert await store.erase(session_id="other") == []
+    assert await store.get("one")
+
+
+async def test_reports_outlast_the_process(file: Path, open_store: OpenStore) -> None:
+    async with open_store(file) as first:
+        await first.put("candidate", report())
+    async with open_store(file) as second:
+        assert await second.get("one")
