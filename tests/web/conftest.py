@@ -1,7 +1,7 @@
 """The page in a real Chromium, its camera and microphone fed from a recording.
 
-Tests here share one running system and one browser a module: they are coroutines on the
-module's event loop (`pytestmark = MODULE_LOOP`), because a browser belongs to one loop.
+Tests here share one running system, and a module's tests one browser: they are coroutines on
+the module's event loop (`pytestmark = MODULE_LOOP`), because a browser belongs to one loop.
 """
 
 import asyncio
@@ -145,7 +145,7 @@ def media() -> FakeMedia:
     return encode_media(source, default_cache().parent / "fake-media")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def greenroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Greenroom]:
     running = start(tmp_path_factory.mktemp("greenroom"))
     yield running
