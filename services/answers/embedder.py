@@ -33,7 +33,7 @@ class Encoded:
     """[384], of length 1: the mean of the states."""
 
     def __add__(self, other: Encoded) -> Encoded:
-        """Both texts as one, from what each is by itself: costs nothing, and judges nearly as well."""
+        """Both texts as one, from what each is by itself: costs nothing, judges nearly as well."""
         ids = np.concatenate([self.ids[:-1], other.ids[1:]])
         return _one(np.concatenate([self.states[:-1], other.states[1:]]), ids)
 

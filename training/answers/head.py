@@ -107,6 +107,9 @@ class PairHead(nn.Module):
 
 
 FEATURES = 19
+COSINE = 0
+"""Which feature is the cosine of the two texts."""
+
 RARITY_FLOOR = 1e-3
 TINY = 1e-6
 

@@ -19,7 +19,7 @@ from training.answers.dataset import Scored
 
 FILE = Path(__file__).with_name("held_out.json")
 STEPS = 1000
-"""Probabilities are kept to three digits."""
+"""Figures are kept to three digits."""
 
 Known = dict[str, list[int]]
 
@@ -31,15 +31,17 @@ def _known() -> Known:
 
 
 def of(item: Scored) -> npt.NDArray[np.float64] | None:
-    """[3] probabilities; None for an answer that was not trained on."""
+    """[4] probabilities, and the cosine to the nearest reference; None for an answer that was
+    not trained on."""
     found = _known().get(item.answer_key)
     return None if found is None else np.array(found) / STEPS
 
 
-def write(items: Sequence[Scored], probabilities: npt.NDArray[np.float32]) -> None:
+def write(items: Sequence[Scored], figures: npt.NDArray[np.float32]) -> None:
+    """figures: [n, 4]."""
     rows = {
-        item.answer_key: [round(float(p) * STEPS) for p in row]
-        for item, row in zip(items, probabilities, strict=True)
+        item.answer_key: [round(float(figure) * STEPS) for figure in row]
+        for item, row in zip(items, figures, strict=True)
     }
     lines = ",\n".join(f'"{key}": {json.dumps(row)}' for key, row in sorted(rows.items()))
     FILE.write_text("{\n" + lines + "\n}\n", encoding="utf-8")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import yaml
 from greenroom.v1.session_pb2 import ExpectedPoint, Question
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, roc_auc_score
 
 from services.answers import relevance
 from services.answers.embedder import Embedder
@@ -54,6 +54,18 @@ def answers() -> tuple[Written, ...]:
     )
 
 
+@cache
+def _questions() -> tuple[Question, ...]:
+    return tuple(
+        Question(
+            id=entry.id,
+            text=entry.text,
+            points=[ExpectedPoint(id=point.id, text=point.text) for point in entry.points],
+        )
+        for entry in bank()
+    )
+
+
 @dataclass(frozen=True)
 class Seen:
     """A written answer's evidence."""
@@ -68,19 +80,17 @@ class Seen:
 
 def look(embed: Embedder, *, plain: bool = False) -> list[Seen]:
     """All written answers as the service sees them."""
-    questions = {question.id: question for question in bank()}
+    questions = {question.id: question for question in _questions()}
     seen = []
     for answer in answers():
-        asked = questions[answer.question]
-        points = [ExpectedPoint(id=point.id, text=point.text) for point in asked.points]
-        question = Question(id=asked.id, text=asked.text, points=points)
+        question = questions[answer.question]
         said = relevance.stretches(embed, spoken(answer.text, plain=plain))
         pieces = [encoded for _, encoded in said]
         vectors = np.stack([encoded.vector for encoded in pieces])
-        cosine = vectors @ embed([point.text for point in points]).T
+        cosine = vectors @ embed([point.text for point in question.points]).T
         head = relevance.evidence(embed, question, pieces)
-        made = np.array([point.id in answer.makes for point in points])
-        seen.append(Seen(asked.id, made, cosine.max(0).astype(float), head.max(0).astype(float)))
+        made = np.array([point.id in answer.makes for point in question.points])
+        seen.append(Seen(question.id, made, cosine.max(0).astype(float), head.max(0).astype(float)))
     return seen
 
 
@@ -115,7 +125,36 @@ def rows(embed: Embedder) -> list[Row]:
                 f"other questions; all found {all_found:.3f}; F1 of found {_found(together):.3f}",
             )
         )  # fmt: skip
-    return result
+    return [*result, relevance_row(embed)]
+
+
+def relevance_row(embed: Embedder) -> Row:
+    """Each written answer against its own question and all others that have one."""
+    asked = {q.id: q for q in _questions()}
+    names = list(dict.fromkeys(answer.question for answer in answers()))
+    groups = []
+    for name in names:
+        group = []
+        for answer in (one for one in answers() if one.question == name):
+            words = spoken(answer.text)
+            said = np.stack([encoded.vector for _, encoded in relevance.stretches(embed, words)])
+            for other in names:
+                ours = relevance.relevance(embed, asked[other], words)
+                cosine = float((said @ embed([asked[other].text]).T).max())
+                group.append((other == name, ours or 0.0, cosine))
+        groups.append(np.array(group, float))
+    low, high = bootstrap(groups, _auc)
+    together = np.concatenate(groups)
+    return Row(
+        area=AREA, metric="answers told from answers to other questions, ROC-AUC",
+        value=_auc(together), low=low, high=high, n=len(names),
+        baseline=Comparison(name="cosine to the question", value=_auc(together[:, [0, 2]])),
+        note=f"relevance of {len(answers())} written answers to {len(names)} questions",
+    )  # fmt: skip
+
+
+def _auc(columns: Values) -> float:
+    return float(roc_auc_score(columns[:, 0], columns[:, 1]))
 
 
 def _columns(one: Seen, weights: Weights) -> Values:

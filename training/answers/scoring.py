@@ -70,12 +70,13 @@ def _label_rows(data: Path, embed: Embedder) -> list[Row]:
     held = [held_out.of(item) for item in items]
     new = [item for item, one in zip(items, held, strict=True) if one is None]
     if new:
-        found = iter(judged(new, encode(embed, texts(new)), Pairs())[0])
+        found = iter(np.column_stack(judged(new, encode(embed, texts(new)), Pairs())))
         held = [next(found) if one is None else one for one in held]
-    probabilities = np.array(held)
+    figures = np.array(held)
+    probabilities, cosines = figures[:, : len(LABELS)], figures[:, len(LABELS)]
     labels = np.array([item.label for item in items])
     columns = np.stack([labels, probabilities.argmax(1)], 1).astype(float)
-    cosine = np.stack([labels, _by_cosine(items, embed)], 1).astype(float)
+    cosine = np.stack([labels, _by_cosine(items, cosines, labels)], 1).astype(float)
     note = f"{len(items) - len(new)} of {len(items)} answers by heads trained on other questions"
     slices: dict[str, npt.NDArray[np.bool_]] = {"all": np.ones(len(items), bool)}
     for corpus, name in CORPORA.items():
@@ -130,13 +131,10 @@ def _brier(items: Sequence[Scored], probabilities: Values, labels: npt.NDArray[n
     )  # fmt: skip
 
 
-def _by_cosine(items: Sequence[Scored], embed: Embedder) -> npt.NDArray[np.int64]:
-    """[n] labels by thresholds on the cosine alone, chosen on the other questions."""
-    known = encode(embed, texts(items))
-    cosines = np.array(
-        [float(known[i.answer].vector @ known[nearest(i, known)].vector) for i in items]
-    )
-    labels = np.array([item.label for item in items])
+def _by_cosine(
+    items: Sequence[Scored], cosines: Values, labels: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """[n] labels by a threshold on the cosine alone, chosen on the other questions."""
     fold = dataset.folds(items)
     guess = np.zeros(len(items), np.int64)
     for number in np.unique(fold):

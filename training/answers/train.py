@@ -21,9 +21,9 @@ from services.answers.embedder import SIZE, Embedder, Encoded
 from services.runtime import models
 from training.accuracy import DEFAULT_DATA
 from training.answers import dataset, held_out, parts
-from training.answers.dataset import FOLDS, Scored
+from training.answers.dataset import FOLDS, LABELS, Scored
 from training.answers.encoding import encode, nearest, texts
-from training.answers.head import VOCABULARY, Branch, PairHead
+from training.answers.head import COSINE, VOCABULARY, Branch, PairHead
 
 SEED = 7
 BATCH = 64
@@ -108,16 +108,19 @@ def labels_of(items: Sequence[Scored]) -> torch.Tensor:
 def cross_validated(
     items: Sequence[Scored], known: dict[str, Encoded], piece: dict[str, int]
 ) -> Probabilities:
-    """[n, 3] by heads that saw no answer to the same question."""
+    """[n, 4]: probabilities by heads that saw no answer to the same question, and cosines."""
     fold = dataset.folds(items)
     looks = look(untrained(known, piece), items, known)
     labels = labels_of(items)
-    result = np.zeros((len(items), 3), np.float32)
+    result = np.zeros((len(items), len(LABELS) + 1), np.float32)
+    result[:, -1] = looks[1][:, COSINE].numpy()
     for number in range(FOLDS):
         rest, held = torch.from_numpy(fold != number), torch.from_numpy(fold == number)
         model = fit(untrained(known, piece), (looks[0][rest], looks[1][rest]), labels[rest])
         with torch.no_grad():
-            result[fold == number] = model.judge(looks[0][held], looks[1][held]).numpy()
+            result[fold == number, : len(LABELS)] = model.judge(
+                looks[0][held], looks[1][held]
+            ).numpy()
     return result
 
 
