@@ -1,0 +1,225 @@
+"""Real connections: DTLS, SRTP and RTCP from a client to the bus and back."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+import av
+import pytest
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+from aiortc.rtcrtpsender import RTCRtpSender
+from greenroom.v1.common_pb2 import Kind
+from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
+from greenroom.v1.session_pb2 import Hint
+from greenroom.v1.signals_pb2 import Accounting, Signal
+
+from gateway.live import hint_message
+from services.runtime.bus import Bus, Recorded, now_us
+from tests.gateway import media
+from tests.gateway.conftest import Gateway, Session
+from tests.gateway.test_sessions import until
+from tests.gateway.test_whip import connected
+
+SECONDS = 2
+
+
+class Sent(MediaStreamTrack):
+    """Already encoded packets, each at its time."""
+
+    def __init__(self, kind: str, packets: Sequence[bytes], step: Fraction) -> None:
+        super().__init__()
+        self.kind = kind
+        self._packets = packets
+        self._step = step
+        self._next = 0
+        self._start = 0.0
+        self.done = asyncio.Event()
+
+    async def recv(self) -> "av.Packet[Any]":
+        loop = asyncio.get_running_loop()
+        self._start = self._start or loop.time()
+        if self._next == len(self._packets) or self.readyState != "live":
+            self.done.set()
+            self.stop()
+            raise MediaStreamError
+        await asyncio.sleep(self._start + float(self._next * self._step) - loop.time())
+        made: av.Packet[Any] = av.Packet(self._packets[self._next])
+        made.pts, made.time_base = self._next, self._step
+        self._next += 1
+        return made
+
+
+def video_of(codec: str) -> Sent:
+    pictures = media.pictures(SECONDS * media.FPS)
+    frames = media.h264(pictures) if codec == "H264" else media.vp8(pictures)
+    return Sent("video", [frame.data for frame in frames], Fraction(1, media.FPS))
+
+
+def audio() -> Sent:
+    return Sent("audio", media.opus(media.sound(SECONDS)), Fraction(1, 50))
+
+
+def junk(kind: str, seed: int) -> Sent:
+    chance = random.Random(seed)
+    largest = 6_000 if kind == "video" else 1_000  # sound is never split
+    sizes = [chance.choice([1, 2, 40, 900, largest]) for _ in range(100)]
+    return Sent(kind, [chance.randbytes(size) for size in sizes], Fraction(1, 50))
+
+
+@contextlib.asynccontextmanager
+async def sending(
+    session: Session, *tracks: Sent, codec: str = "VP8"
+) -> AsyncIterator[RTCPeerConnection]:
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    for track in tracks:
+        transceiver = connection.addTransceiver(track, "sendonly")
+        if track.kind == "video":
+            codecs = RTCRtpSender.getCapabilities("video").codecs
+            transceiver.setCodecPreferences([c for c in codecs if c.name == codec])
+    await connection.setLocalDescription(await connection.createOffer())
+    answer = await session.offer(connection.localDescription.sdp)
+    assert answer.status_code == 201, answer.text
+    await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+    try:
+        await connected(connection)
+        yield connection
+    finally:
+        await connection.close()
+
+
+@contextlib.asynccontextmanager
+async def media_of(
+    bus: Bus, session: Session
+) -> AsyncIterator[tuple[list[VideoFrame], list[AudioChunk]]]:
+    frames: list[VideoFrame] = []
+    chunks: list[AudioChunk] = []
+    video = await bus.subscribe_video(session.id, frames.append)
+    sound = await bus.subscribe_audio(session.id, chunks.append)
+    yield frames, chunks
+    await video.unsubscribe()
+    await sound.unsubscribe()
+
+
+async def accounts_of(bus: Bus, session: Session) -> dict[Kind.ValueType, Accounting]:
+    """The last account of each kind; checked to add up."""
+    got: dict[Kind.ValueType, Accounting] = {}
+
+    async def take(recorded: Recorded) -> None:
+        if isinstance(recorded.message, Signal):
+            got[recorded.message.kind] = recorded.message.accounting
+
+    subscription = await bus.follow(session.id, take, signals=("accounting",))
+    await until(lambda: len(got) == 2 and all(account.final for account in got.values()))
+    await subscription.unsubscribe()
+    for account in got.values():
+        assert account.pending == 0
+        assert account.received == account.processed + sum(account.dropped.values())
+    return got
+
+
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+async def test_from_the_client_to_the_bus(gateway: Gateway, bus: Bus, codec: str) -> None:
+    session = await gateway.create()
+    video, sound = video_of(codec), audio()
+    async with media_of(bus, session) as (frames, chunks):
+        async with sending(session, video, sound, codec=codec):
+            await video.done.wait()
+            await sound.done.wait()
+        await session.post("end")
+    accounts = await accounts_of(bus, session)
+    seen, heard = accounts[Kind.KIND_GATEWAY_VIDEO], accounts[Kind.KIND_GATEWAY_AUDIO]
+    assert len(frames) == seen.processed
+    assert seen.received >= 0.8 * SECONDS * media.FPS
+    assert 0.5 * 15 * SECONDS <= len(frames) <= 15 * SECONDS + 2
+    assert heard.received >= 0.8 * SECONDS * 50
+    assert 0.8 * 25 * SECONDS <= len(chunks) <= 25 * SECONDS + 2
+    for messages in (frames, chunks):
+        assert [m.header.sequence for m in messages] == list(range(len(messages)))
+        for message in messages:
+            assert message.header.capture_time_us <= message.publish_time_us
+            assert message.publish_time_us - message.header.capture_time_us < 500_000
+
+
+async def test_a_reconnection_goes_on_counting(gateway: Gateway, bus: Bus) -> None:
+    session = await gateway.create()
+    async with media_of(bus, session) as (frames, chunks):
+        for _ in range(2):
+            video, sound = video_of("VP8"), audio()
+            async with sending(session, video, sound):
+                await video.done.wait()
+        await session.post("end")
+    for messages in (frames, chunks):
+        assert [m.header.sequence for m in messages] == list(range(len(messages)))
+    assert len(frames) > 15 * SECONDS
+    await accounts_of(bus, session)
+
+
+async def test_random_bytes_as_media(gateway: Gateway, bus: Bus) -> None:
+    """They end no connection, harm no other session, and are accounted for."""
+    noisy, other = await gateway.create(), await gateway.create()
+    tracks = [junk("video", 1), junk("audio", 2)]
+    async with media_of(bus, other) as (frames, chunks), sending(noisy, *tracks) as connection:
+        video = video_of("VP8")
+        async with sending(other, video, audio()):
+            await video.done.wait()
+        await asyncio.gather(*(track.done.wait() for track in tracks))
+        assert connection.connectionState == "connected"
+        await other.post("end")
+        await noisy.post("end")
+    accounts = await accounts_of(bus, noisy)
+    assert accounts[Kind.KIND_GATEWAY_AUDIO].received >= 80
+    await accounts_of(bus, other)
+    assert len(frames) >= 0.5 * 15 * SECONDS
+    assert chunks
+
+
+async def test_hints_on_the_data_channel(gateway: Gateway, bus: Bus) -> None:
+    session = await gateway.create()
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    connection.addTransceiver("audio", "sendonly")
+    channel = connection.createDataChannel("hints")
+    got: asyncio.Queue[str] = asyncio.Queue()
+    channel.on("message", got.put_nowait)
+    await connection.setLocalDescription(await connection.createOffer())
+    answer = await session.offer(connection.localDescription.sdp)
+    await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+    await until(lambda: channel.readyState == "open")
+    live = gateway.context.sessions.get(session.id)
+    assert live
+    assert live.peer
+    await until(lambda: live.peer and live.peer.send("{}"))
+    assert await got.get() == "{}"
+    assert not live.peer.send("x" * 1_001), "too long for a small path"
+    late, fresh = Hint(hint_id="late", text="Look up"), Hint(hint_id="h", text="Slow down")
+    for hint, age_us in ((late, 10_000_000), (fresh, 0)):
+        hint.header.session_id = session.id
+        hint.header.capture_time_us = now_us() - age_us
+        await bus.publish_hint(hint)
+    async with asyncio.timeout(5):
+        message = await got.get()
+    assert '"id": "h"' in message
+    assert len(message.encode()) < 500
+    assert hint_message(fresh)["text"] == "Slow down"
+    await connection.close()
+
+
+async def test_an_offer_of_somebody_who_goes(gateway: Gateway) -> None:
+    """The request is cut while it is answered: nothing of it stays."""
+    session = await gateway.create()
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    connection.addTransceiver("video", "sendonly")
+    await connection.setLocalDescription(await connection.createOffer())
+    live = gateway.context.sessions.get(session.id)
+    assert live
+    for delay in (0.0, 0.005, 0.01):
+        answering = asyncio.create_task(live.connect(connection.localDescription.sdp))
+        await asyncio.sleep(delay)
+        answering.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await answering
+    assert (await session.offer(connection.localDescription.sdp)).status_code == 201
+    await connection.close()
