@@ -1,24 +1,16 @@
-"""After a practice: its report, progress, comparison, and a person's own data."""
+"""After a practice: its report, progress, comparison, export."""
 
 import asyncio
 import json
 import math
-import sqlite3
 from collections.abc import AsyncIterator
-from pathlib import Path
 
-import httpx
-import nats
 import pytest
 import pytest_asyncio
-from nats.js.errors import NoKeysError
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Download, Page, expect
 
-from loadtest.recording import load
-from services.runtime.bus import LEASES_BUCKET, SESSIONS_BUCKET, STREAM
 from services.runtime.measures import MEASURES
-from tests.system.conftest import Greenroom, start, stop
-from tests.system.test_replay import RETALKING
+from tests.system.conftest import Greenroom
 from tests.web.conftest import LAPTOP, MODULE_LOOP, PHONE
 from tests.web.practices import (
     Practice,
@@ -28,21 +20,22 @@ from tests.web.practices import (
     plots_drawn,
     practise,
     replayed,
-    stored_in_browser,
 )
 
 pytestmark = [*MODULE_LOOP, pytest.mark.timeout(240)]
 
 SECONDS = 20.0
-SHORT = 12.0
 RECORDED = 10.0
-KEPT = {"words", "database", "stream", "bucket"}
-AFFECT = ["stress", "confiden", "smil", "frown", "facial movement"]
 
 
 def whole(value: float) -> int:
     """As JavaScript rounds: halves up."""
     return math.floor(value + 0.5)
+
+
+async def content(download: Download) -> str:
+    path = await download.path()
+    return await asyncio.to_thread(path.read_text)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -216,10 +209,10 @@ async def test_downloads_are_the_report(
     await open_report(page, practices[1])
     async with page.expect_download() as saving:
         await page.get_by_role("button", name="Save the data").click()
-    assert json.loads((await (await saving.value).path()).read_text()) == practices[1].report
+    assert json.loads(await content(await saving.value)) == practices[1].report
     async with page.expect_download() as saving:
         await page.get_by_role("button", name="Save as a page").click()
-    html = (await (await saving.value).path()).read_text()
+    html = await content(await saving.value)
     assert html.lstrip().startswith("<!doctype html>")
     assert "<script" not in html
     assert "http" not in html.replace("http://www.w3.org", "")
@@ -329,108 +322,5 @@ async def test_export_holds_everything(
     await page.goto("/#/data")
     async with page.expect_download() as saving:
         await page.get_by_role("button", name="Export everything").click()
-    exported = json.loads((await (await saving.value).path()).read_text())
+    exported = json.loads(await content(await saving.value))
     assert exported["reports"] == [practice.report for practice in practices]
-
-
-async def test_erased_is_gone_from_every_store(
-    page: Page, greenroom: Greenroom, shared_data: Path
-) -> None:
-    # Of another speaker, so that the other practices hold none of these words.
-    source = await asyncio.to_thread(load, shared_data / RETALKING[0])
-    practice = await practise(greenroom.url, source, SHORT)
-    # Once: an init script would bring the token back with every page.
-    await page.goto("/#/data")
-    await page.evaluate(
-        f"localStorage.setItem('greenroom.candidate', '{practice.candidate_token}')"
-    )
-    await keep_recording(page, practice, 2)
-    assert (await stored_in_browser(page))["recordings"] == [practice.session_id]
-    assert await kept_by_server(greenroom, practice) == KEPT
-    await page.reload()
-    await expect(page.locator("main")).to_contain_text("1 report")
-    await page.get_by_role("button", name="Erase everything").click()
-    confirm = page.get_by_role("dialog")
-    await confirm.get_by_role("button", name="Keep it").click()
-    await expect(confirm).to_be_hidden()
-    assert await kept_by_server(greenroom, practice) == KEPT
-    await page.get_by_role("button", name="Erase everything").click()
-    await confirm.get_by_role("button", name="Erase everything").click()
-    await expect(page.get_by_role("heading", name="It is gone")).to_be_visible()
-    kept = await stored_in_browser(page)
-    assert kept["storage"] == kept["session"] == {}
-    assert kept["recordings"] == []
-    assert await kept_by_server(greenroom, practice) == set()
-    async with httpx.AsyncClient(base_url=greenroom.url) as http:
-        headers = {"Authorization": f"Bearer {practice.candidate_token}"}
-        listed = await http.get("/api/candidates/me/reports", headers=headers)
-        assert listed.json() == []
-
-
-async def kept_by_server(greenroom: Greenroom, practice: Practice) -> set[str]:
-    """The stores that hold anything of a practice: looked into directly."""
-    session = practice.session_id
-    kept = set()
-    said = " ".join(word["text"] for word in practice.report["questions"][0]["words"][:3])
-    if await asyncio.to_thread(_in_files, greenroom.log.parent, said):
-        kept.add("words")
-    if await asyncio.to_thread(_in_database, greenroom.log.parent, session):
-        kept.add("database")
-    connection = await nats.connect(greenroom.nats_url)
-    try:
-        js = connection.jetstream()
-        subjects = (await js.stream_info(STREAM, subjects_filter=">")).state.subjects or {}
-        if any(session in subject for subject in subjects):
-            kept.add("stream")
-        for bucket in (SESSIONS_BUCKET, LEASES_BUCKET):
-            try:
-                keys = await (await js.key_value(bucket)).keys()
-            except NoKeysError:
-                continue
-            if any(session in key for key in keys):
-                kept.add("bucket")
-    finally:
-        await connection.close()
-    return kept
-
-
-def _in_files(data: Path, said: str) -> bool:
-    """What was said, in any file: the database's, its log's, the stream's."""
-    assert said
-    return any(said.encode() in file.read_bytes() for file in data.rglob("*") if file.is_file())
-
-
-def _in_database(data: Path, session: str) -> bool:
-    """Rows of the session; and its bytes must not linger in the file either."""
-    file = data / "greenroom.db"
-    with sqlite3.connect(file) as database:
-        rows = database.execute(
-            "select count(*) from reports where session_id = ?", (session,)
-        ).fetchone()[0]
-    lingering = any(session.encode() in part.read_bytes() for part in data.glob(f"{file.name}*"))
-    return bool(rows) or lingering
-
-
-async def test_affect_off_leaves_no_trace_of_it(
-    context: BrowserContext, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = tmp_path_factory.mktemp("affect-off")
-    running = await asyncio.to_thread(start, folder, {"GREENROOM_AFFECT": "off"})
-    try:
-        source = await replayed()
-        practice = await practise(running.url, source, SECONDS)
-        page = await context.new_page()
-        await page.goto(running.url)
-        token = practice.candidate_token
-        await page.evaluate(f"localStorage.setItem('greenroom.candidate', '{token}')")
-        for view in [f"#/report/{practice.session_id}", "#/progress"]:
-            await page.goto(f"{running.url}/{view}")
-            await page.locator("main h2").first.wait_for()
-            await page.evaluate(
-                "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
-            )
-            text = (await page.locator("main").inner_text()).lower()
-            assert "fluency" in text
-            assert not [word for word in AFFECT if word in text]
-    finally:
-        await asyncio.to_thread(stop, running)
