@@ -84,8 +84,8 @@ class _Window:
 class FaceAnalyzer:
     """One session's face; see the proto's FaceState and FaceEvent for what it says."""
 
-    def __init__(self) -> None:
-        self._tracker = FaceTracker(_detector())
+    def __init__(self, tracker: FaceTracker | None = None) -> None:
+        self._tracker = tracker or FaceTracker(_detector())
         self._head = _head()
         self._smooth = OneEuro(MESH_CUTOFF_HZ, MESH_SPEED)
         self._smooth_pose = OneEuro(POSE_CUTOFF_HZ, POSE_SPEED)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from greenroom.v1.signals_pb2 import FaceEvent, FaceState
 
 from services.face.analyzer import MESH_CUTOFF_HZ, MESH_SPEED, FaceAnalyzer
-from services.face.mesh import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, FaceTracker
+from services.face.mesh import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, Face, FaceTracker
 from services.runtime.analyzer import Observation
 from services.runtime.media import MICROSECONDS, Floats, Frame
 from services.runtime.vision import OneEuro, SsdDetector, face_detector
@@ -70,9 +71,20 @@ def read(data: Path, teacher: Teacher) -> Iterator[Seen]:
         yield _watch(entry, detector, teacher)
 
 
+class _Watched(FaceTracker):
+    """The service's own tracker, which keeps what it saw last."""
+
+    last: Face | None = None
+
+    def track(self, image: npt.NDArray[np.uint8], capture_us: int) -> Face | None:
+        self.last = super().track(image, capture_us)
+        return self.last
+
+
 def _watch(entry: Entry, detector: SsdDetector, teacher: Teacher) -> Seen:
     seen = Seen(entry)
-    tracker, analyzer = FaceTracker(detector), FaceAnalyzer()
+    tracker = _Watched(detector)
+    analyzer = FaceAnalyzer(tracker)
     smooth = OneEuro(MESH_CUTOFF_HZ, MESH_SPEED)
     landmarks: Floats | None = None
     due_us = 0
@@ -85,7 +97,7 @@ def _watch(entry: Entry, detector: SsdDetector, teacher: Teacher) -> Seen:
             continue
         due_us = max(due_us + PERIOD_US, time_us)
         _note(seen, analyzer.analyze(Frame(image, time_us, number)))
-        face = tracker.track(image, time_us)
+        face = tracker.last
         seen.frames += 1
         seen.with_face += face is not None
         seen.theirs_with_face += landmarks is not None
