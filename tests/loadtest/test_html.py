@@ -1,0 +1,37 @@
+"""The report page stands alone and shows what the result says."""
+
+from loadtest import html
+from loadtest.result import Point, Series
+from tests.loadtest.made import result
+
+
+def test_the_page_stands_alone() -> None:
+    made = result(3, kept=False, trusted=False)
+    made.series["glass_to_hint"] = Series(time_s=[0, 2], p50=[1, 2], p95=[2, 3], p99=[3, 4])
+    made.points = [
+        Point(time_s=0, sessions=1, generator_lag_ms=1),
+        Point(
+            time_s=2,
+            sessions=3,
+            generator_lag_ms=2,
+            process_cores={"face": 0.2},
+            dropped={"face:superseded": 4},
+        ),
+    ]
+    page = html.render(made)
+    assert "Plotly.newPlot" in page
+    assert page.count("plotly.js v") == 1, "the script is inside, once"
+    assert '<script src="http' not in page
+    assert "face:superseded" in page
+    assert "can't be trusted" in page or "can&#39;t be trusted" in page
+    assert 'class="broken"' in page
+
+
+def test_a_run_without_series_has_a_page_too() -> None:
+    assert "Latency by stage" in html.render(result())
+
+
+def test_what_an_endpoint_says_is_escaped() -> None:
+    made = result()
+    made.options.recordings = ["<script>alert(1)</script>"]
+    assert "<script>alert(1)" not in html.render(made)

@@ -1,0 +1,92 @@
+"""Metrics out of sessions, stages and processes; accounts that do not come out."""
+
+from collections import Counter
+
+from loadtest import measure
+from loadtest.figures import Samples, summarize
+from loadtest.result import ProcessResult, SessionResult
+from loadtest.slo import UNITS
+
+
+def session(**changes: object) -> SessionResult:
+    made = {
+        "recording": "a.mp4",
+        "outcome": "completed",
+        "join_ms": 200.0,
+        "packets_sent": {"video": 1000, "audio": 500},
+        "packets_lost": {"video": 10, "audio": 0},
+        "report": "complete",
+        "accounting": {
+            "gateway_video": {
+                "received": 300,
+                "processed": 148,
+                "dropped:not_sampled": 150,
+                "dropped:stale": 2,
+            },
+            "face": {"received": 148, "processed": 140, "pending": 0, "dropped:superseded": 8},
+        },
+    }
+    return SessionResult.model_validate(made | changes)
+
+
+def test_metrics_of_a_run() -> None:
+    sessions = [session(), session(outcome="failed", report="", accounting={})]
+    processes = {"face": ProcessResult(cores=0.4, memory_mib=200, files=20)}
+    found = measure.metrics(sessions, {}, processes, 2)
+    assert found["join_p95"] == 200
+    assert found["loss_video"] == 1
+    assert found["failed"] == 50
+    assert found["reports_complete"] == 100
+    assert found["face_dropped"] == round(100 * 8 / 148, 4)
+    assert found["gateway_video_dropped"] == round(100 * 2 / 300, 4), "sampling is no drop"
+    assert found["accounting_errors"] == 0
+    assert found["cores_per_session"] == found["face_cores_per_session"] == 0.2
+    assert "glass_to_hint_p95" not in found
+    assert found.keys() <= UNITS.keys()
+
+
+def test_accounts_that_do_not_come_out() -> None:
+    lost = session(accounting={"face": {"received": 10, "processed": 8, "dropped:stale": 1}})
+    assert measure.mismatches([lost]) == ["session 0, face: received 10, accounted for 9"]
+    more = session(
+        accounting={
+            "gateway_video": {"received": 9, "processed": 9},
+            "face": {"received": 10, "processed": 10},
+        }
+    )
+    assert measure.mismatches([more]) == ["session 0, face: received 10 of 9 frames"]
+
+
+def test_reports_against_the_processes_counters() -> None:
+    counters = Counter(
+        {
+            ("face", "processed", ""): 140,
+            ("face", "dropped", "superseded"): 8,
+            ("gateway_video", "processed", ""): 148,
+            ("gateway_video", "dropped", "not_sampled"): 140,
+        }
+    )
+    [word] = measure.counters_differ([session()], counters)
+    assert word.startswith("gateway_video: the reports account for 300 items")
+    counters[("gateway_video", "dropped", "not_sampled")] = 152
+    assert measure.counters_differ([session()], counters) == []
+
+
+def test_the_steady_part_alone_counts() -> None:
+    samples = Samples()
+    for second in range(100):
+        samples.add(float(second), 1000.0 if second < 10 else float(second))
+    summary = measure.summaries({"face": samples}, 10, 99)["face"]
+    assert summary.max == 99
+    assert summary.count == 90
+    assert measure.summaries({"face": samples}, 200, 300) == {}
+    series = measure.series(samples, 0, 20)
+    assert len(series.time_s) == 10
+    assert series.p50[0] == 1000
+
+
+def test_percentiles_are_numpys() -> None:
+    summary = summarize(range(1001))
+    assert summary is not None
+    assert (summary.p50, summary.p95, summary.p99, summary.max) == (500, 950, 990, 1000)
+    assert summarize([]) is None

@@ -1,0 +1,110 @@
+"""The whole command against the whole system: figures, exit codes, the page."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loadtest.result import read
+from tests.system.conftest import Greenroom, start, stop
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+DEMO = "video_talking/latentsync_demo3_gestures_en.mp4"
+GREENROOM = str(Path(sys.executable).parent / "greenroom")
+SESSIONS = 2
+
+
+@pytest.fixture(scope="module")
+def greenroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Greenroom]:
+    running = start(tmp_path_factory.mktemp("greenroom"))
+    yield running
+    stop(running)
+
+
+async def command(*arguments: str) -> tuple[int, str]:
+    """(exit code, all that it said) of ``greenroom``."""
+    process = await asyncio.create_subprocess_exec(
+        GREENROOM,
+        *arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=os.environ | {"COLUMNS": "200"},
+    )
+    said, _ = await process.communicate()
+    return process.returncode or 0, said.decode()
+
+
+async def test_two_sessions(greenroom: Greenroom, shared_data: Path, tmp_path: Path) -> None:
+    """Everything is measured, all accounts come out, the objectives decide the exit code."""
+    (tmp_path / "kept.yaml").write_text(
+        'failed: "== 0 %"\naccounting_errors: "== 0"\nreports_complete: "== 100 %"\n'
+        'glass_to_signal_face_p50: "< 5 s"\nburnt_video_p50: "< 5 s"\n'
+    )
+    code, said = await command(
+        *("loadtest", "--url", greenroom.url, "--nats", greenroom.nats_url),
+        *("--recording", str(shared_data / DEMO), "--sessions", str(SESSIONS)),
+        *("--ramp", "1", "--duration", "10", "--burn", "--slo", str(tmp_path / "kept.yaml")),
+        *("--metrics", f"gateway={greenroom.url}/metrics", "--out", str(tmp_path)),
+    )
+    # 3: a machine that does other things too; the figures are there all the same.
+    assert code in (0, 3), said
+    result = read(tmp_path / "result.json")
+    assert (code == 3) == (not result.trusted)
+    assert result.kept, said
+    assert [s.outcome for s in result.sessions] == ["completed"] * SESSIONS
+    assert [s.report for s in result.sessions] == ["complete"] * SESSIONS
+    assert all(s.packets_sent["video"] > 0 for s in result.sessions)
+    for stage in ("bus_face", "face", "gesture", "voice", "glass_to_signal_voice", "burnt_audio"):
+        assert result.stages[stage].count > 0, stage
+    assert 3 < result.metrics["frames_per_second"] <= 16
+    assert result.processes["gateway"].cores > 0
+    page = await asyncio.to_thread((tmp_path / "report.html").read_text)
+    assert "Plotly.newPlot" in page
+
+
+async def test_a_broken_objective_and_a_lossy_network(
+    greenroom: Greenroom, shared_data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.yaml").write_text('join_p95: "< 0.001 ms"\n')
+    code, said = await command(
+        *("loadtest", "--url", greenroom.url, "--recording", str(shared_data / DEMO)),
+        *("--profile", "bad", "--codec", "h264", "--duration", "8", "--no-metrics"),
+        *("--slo", str(tmp_path / "broken.yaml"), "--out", str(tmp_path)),
+    )
+    result = read(tmp_path / "result.json")
+    assert code == (1 if result.trusted else 3), said
+    assert "BROKEN join_p95" in said
+    [session] = result.sessions
+    assert session.outcome == "completed", said
+    assert session.packets_lost["video"] + session.packets_lost["audio"] > 0
+    assert session.first_signal_ms is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--url", "http://127.0.0.1:9", "--no-metrics"], "no session got through"),
+        (["--url", "http://127.0.0.1:9"], "no metrics at"),
+        (["--nats", "nats://127.0.0.1:9", "--no-metrics"], "NATS at nats://127.0.0.1:9"),
+        (["--profile", "moon"], "perfect, wifi, 4g, bad"),
+        (["--slo", "/none.yaml"], "can't be read"),
+        (["--at", "bus"], "give --nats"),
+        (["--ice-server", "turn:127.0.0.1:9", "--no-metrics"], "does not answer"),
+        (["--metrics", "face"], "write NAME=URL"),
+    ],
+)
+async def test_what_can_not_be_run(
+    shared_data: Path, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    code, said = await command(
+        *("loadtest", "--recording", str(shared_data / DEMO), "--duration", "3"),
+        *arguments,
+        *("--out", str(tmp_path)),
+    )
+    assert code == 2, said
+    assert says in " ".join(said.split())
