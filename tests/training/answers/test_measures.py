@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("sklearn", reason="needs the training packages: make training-setup")
+pytest.importorskip("torch", reason="needs the training packages: make training-setup")
+
 from services.answers import relevance
 from services.answers.embedder import Embedder
 from services.runtime.questions import bank
