@@ -25,11 +25,15 @@ from loadtest.slo import Objective, judge
 from loadtest.stages import BusTap, Stages
 from loadtest.watch import SelfWatch
 from loadtest.whip import Network
+from services.runtime import tasks
 from services.runtime.bus import Bus
 from services.runtime.settings import RuntimeSettings
 
 SETTLE_S = 2.0
 """After the last session has joined, before the steady part begins."""
+
+LEAVE_S = 10.0
+"""For a session that is broken off to leave its connection."""
 
 TICK_S = 1.0
 SCRAPE_S = 2.0
@@ -116,10 +120,13 @@ class LoadTest:
             ]
             steady = started + options.ramp_s + SETTLE_S
             end = started + options.ramp_s + options.duration_s
-            await self._watch_over(http, started, end, running)
-            ended = time.monotonic()
-            self._ending = True
-            await asyncio.gather(*running)
+            try:
+                await self._watch_over(http, started, end, running)
+                ended = time.monotonic()
+                self._ending = True
+                await asyncio.gather(*running)
+            finally:
+                await tasks.end(running, LEAVE_S)
             after = await scrape(http, self._plan.endpoints)
             for name, snapshot in after.items():
                 self._items += growth(before.get(name, Snapshot()), snapshot).items

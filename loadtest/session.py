@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from aiortc.exceptions import InvalidStateError
 
 from loadtest.client import REQUEST_TIMEOUT_S, Client, HeardHint
 from loadtest.expected import Expectation
@@ -17,6 +18,7 @@ from loadtest.recording import Recording
 from loadtest.result import SessionResult
 from loadtest.stages import BusTap, SessionProbe, Stages
 from loadtest.whip import ClientError, Network, RefusedError, WhipConnection
+from services.runtime import tasks
 
 QUESTION_S = 60.0
 """A new question this often: hints are bounded for each answer."""
@@ -71,7 +73,7 @@ class LoadSession:
             self.result.outcome = "completed"
         except RefusedError as error:
             self.result.outcome, self.result.error = "refused", str(error)
-        except (ClientError, httpx.HTTPError, ConnectionError) as error:
+        except (ClientError, httpx.HTTPError, ConnectionError, InvalidStateError) as error:
             self.result.error = str(error) or repr(error)
         finally:
             self.connected = False
@@ -105,8 +107,10 @@ class LoadSession:
             asking = asyncio.create_task(self._ask(client))
             try:
                 await self._send(client.connection, until)
+                if asking.done():
+                    asking.result()  # it ends only by an error
             finally:
-                asking.cancel()
+                await tasks.end([asking])
                 self._first_signal(client, started)
             await client.end()
             report, _, _ = await client.report()
@@ -143,7 +147,7 @@ class LoadSession:
                 if connection.state in ("failed", "closed"):
                     raise ClientError(f"the connection was lost: {connection.state}")
         finally:
-            sending.cancel()
+            await tasks.end([sending])
             self.connected = False
 
     async def _stats(self, connection: WhipConnection) -> None:

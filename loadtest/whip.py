@@ -21,6 +21,7 @@ from aiortc import (
     RTCRtpSender,
     RTCSessionDescription,
 )
+from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 
 from loadtest.profile import PROFILES, Link, Profile, impair
 from loadtest.recording import Recording
@@ -115,8 +116,11 @@ class WhipConnection:
         try:
             description = RTCSessionDescription(answer.text, "answer")
             await connection.setRemoteDescription(description)
-        except ValueError as error:
-            raise ClientError(f"{self._url}: its answer is not usable SDP ({error})") from error
+        except (ValueError, InvalidAccessError, InvalidStateError, OperationError) as error:
+            raise ClientError(
+                f"{self._url}: its answer can't be used ({error}); does the endpoint take "
+                f"{recording.codec} and Opus?"
+            ) from error
         await self._until_connected(connection)
         self.join_s = time.monotonic() - started
 
