@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.runtime import measures
 from services.runtime.measures import MEASURES
 
 
@@ -23,6 +24,8 @@ def figure(measure: str, value: float) -> str:
             return duration(value)
         case "semitones":
             return f"{value:.1f} semitones"
+        case "hands/s":
+            return f"{value:.1f} hand lengths a second"
         case "":
             return f"{value:.0f}"
         case _:
@@ -55,12 +58,16 @@ def clock(milliseconds: int) -> str:
 def usual(measure: str) -> str:
     """The usual range in words; empty when there is none."""
     entry = MEASURES[measure]
-    sign = "%" if entry.unit == "%" else ""
-    unit = {"%": "", "": "", "/min": " a minute", "words/min": " words a minute"}.get(
-        entry.unit, f" {entry.unit}"
-    )
-    if entry.low is not None and entry.high is not None:
-        return f"{entry.low:g} to {entry.high:g}{sign}{unit}"
-    if entry.low is not None:
-        return f"{entry.low:g}{sign}{unit} or more"
-    return f"{entry.high:g}{sign}{unit} or less" if entry.high is not None else ""
+    unit = _UNITS.get(entry.unit, f" {entry.unit}")
+    range_ = measures.usual(entry)
+    return range_.replace(" or", f"{unit} or") if " or" in range_ else range_ and range_ + unit
+
+
+_UNITS = {
+    "": "",
+    "%": "%",
+    "/min": " a minute",
+    "words/min": " words a minute",
+    "hands/s": " hand lengths a second",
+    "/100 words": " in 100 words",
+}

@@ -1,11 +1,13 @@
 """Every measure in one place: what it is called, its unit, formula, source and usual range.
 
 The report, the page and the documents take their words from here.
+``python -m services.runtime.measures`` writes docs/measures.md.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +25,15 @@ class Measure:
     """Left out everywhere when GREENROOM_AFFECT is off."""
 
 
+SCORE = "the delivery model over the measures above: services/aggregator/models/delivery.md"
+
 _ALL = [
     # --- face
     Measure(
         "eye_contact", "Eye contact while speaking", "%",
         "share of analysed frames with speech in which gaze is within 9 degrees of the "
-        "calibrated camera direction", "Gamer and Hecht 2007; Argyle and Dean 1965", 40, 85,
+        "camera's direction, which is learned in the first seconds",
+        "Gamer and Hecht 2007; Argyle and Dean 1965", 40, 85,
     ),
     Measure(
         "smile", "Smiling", "%", "mean smile intensity (mouthSmile, AU12) over frames with a face",
@@ -43,8 +48,8 @@ _ALL = [
         "Bentivoglio et al. 1997: 10-33 in conversation", 10, 33,
     ),
     Measure(
-        "looking_away", "Looking away", "/min", "spells over 0.8 s off the camera direction, "
-        "over minutes with a face in view", "Gamer and Hecht 2007", None, 8,
+        "looking_away", "Looking away", "/min", "spells over 0.8 s off the camera's direction, "
+        "over minutes in which that direction is known", "Gamer and Hecht 2007", None, 8,
     ),
     Measure("nods", "Nods", "/min", "nods over minutes with a face in view", "Hadar et al. 1983"),
     Measure(
@@ -106,12 +111,13 @@ _ALL = [
     ),
     Measure(
         "pitch_variation", "Pitch variation", "semitones", "standard deviation of F0 over voiced "
-        "windows, in semitones about the median", "Hincks 2005", 2.0, 6.0,
+        "windows of 0.2 s, in semitones about the median; the middle 90% of the windows",
+        "Hincks 2005", 2.0, 6.0,
     ),
     Measure("pitch_median", "Pitch", "Hz", "median F0 over voiced windows", ""),
     Measure(
         "loudness_variation", "Loudness variation", "dB", "standard deviation of loudness over "
-        "windows of speech", "", 2.5, 12,
+        "windows of speech; not given where the browser's automatic gain was at work", "", 2.5, 12,
     ),
     Measure("loudness", "Loudness", "dBFS", "mean loudness over windows of speech", "", -40, -12),
     Measure("breaths", "Audible breaths", "/min", "breaths over minutes of sound", "", None, 20),
@@ -125,10 +131,11 @@ _ALL = [
     ),
     # --- answer and time
     Measure(
-        "response_delay", "Delay before answering", "s", "question's start to the first speech",
-        "Stivers et al. 2009", None, 4,
+        "response_delay", "Delay before answering", "s", "question's start to the first speech, "
+        "without what was paused", "Stivers et al. 2009", None, 4,
     ),
-    Measure("answer_time", "Length of the answer", "s", "question's start to its end", "", 45, 150),
+    Measure("answer_time", "Length of the answer", "s", "question's start to its end, "
+            "without what was paused; of several answers the mean", "", 45, 150),
     Measure("words", "Words", "", "words of the answer", ""),
     Measure(
         "relevance", "Relevance", "%", "likeness of the answer's better half to the question and "
@@ -150,12 +157,55 @@ _ALL = [
         "words, times 100", "Shriberg 1994", None, 5,
     ),
     # --- scores
-    Measure("stress_signs", "Signs of stress", "0-100", "see services/aggregator/scores.py", "",
+    Measure("stress_signs", "Signs of stress", "0-100", SCORE, "",
             affect=True),
-    Measure("confidence", "Confident delivery", "0-100", "see services/aggregator/scores.py", "",
+    Measure("confidence", "Confident delivery", "0-100", SCORE, "",
             affect=True),
-    Measure("fluency", "Fluency", "0-100", "see services/aggregator/scores.py", ""),
-    Measure("answer_quality", "Answer", "0-100", "see services/aggregator/scores.py", ""),
+    Measure("fluency", "Fluency", "0-100", SCORE, ""),
+    Measure("answer_quality", "Answer", "0-100", SCORE, ""),
 ]  # fmt: skip
 
 MEASURES: dict[str, Measure] = {measure.id: measure for measure in _ALL}
+
+
+# --- docs/measures.md
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "measures.md"
+
+PREFACE = """# What is measured
+
+Each measure comes per question and for the whole interview, with a 95% interval where it is an
+estimate. What was not seen or heard has no figure, but the reason: less than 3 seconds of a face,
+of hands or of speech say nothing, events a minute need 10 seconds, and the pace needs 8 words.
+Of the whole interview, measures of an answer are the mean of the answers. What the candidate
+paused is left out. A usual range is what most people do; outside it is not wrong, but worth a
+look. Measures marked *affect* are left out everywhere with `GREENROOM_AFFECT=off`.
+
+This file is written by `python -m services.runtime.measures`.
+
+| measure | name | unit | formula | usual | source | affect |
+| --- | --- | --- | --- | --- | --- | --- |
+"""
+
+
+def usual(measure: Measure) -> str:
+    """The usual range in figures; empty when there is none."""
+    if measure.low is not None and measure.high is not None:
+        return f"{measure.low:g} to {measure.high:g}"
+    if measure.low is not None:
+        return f"{measure.low:g} or more"
+    return f"{measure.high:g} or less" if measure.high is not None else ""
+
+
+def document() -> str:
+    """docs/measures.md."""
+    return PREFACE + "".join(
+        f"| `{each.id}` | {each.name} | {each.unit} | {each.formula} | {usual(each)} "
+        f"| {each.source} | {'affect' if each.affect else ''} |\n"
+        for each in _ALL
+    )
+
+
+if __name__ == "__main__":
+    DOCUMENT.parent.mkdir(exist_ok=True)
+    DOCUMENT.write_text(document())
