@@ -119,16 +119,18 @@ async def run(out: Path, console: Console) -> Bench:
         receiver("loadtest.peers.bare") as (pid, url),
         SelfWatch() as watch,
     ):
-        idle = Meter(system)
+        idle = await asyncio.to_thread(Meter, system)
         for number in range(ROUNDS):
             console.print(f"round {number + 1} of {ROUNDS}: bare aiortc, then the gateway")
             await measure(pid, url, recording, 1, ROUND_S, bare)
             if number == 0:
-                idle_cores = idle.cores()
+                idle_cores = await asyncio.to_thread(idle.cores)
             await gateway_round(system, recording, 1, ROUND_S, gateway)
         console.print(f"latency and CPU of every process: {LATENCY_S:.0f} s")
         stages, cores, hints, start = await _latency(system, recording)
-        memory = {name: used.memory_mib for name, used in usage(system).items()}
+        memory = {
+            name: used.memory_mib for name, used in (await asyncio.to_thread(usage, system)).items()
+        }
         lag = watch.summary(start, time.monotonic())
     return Bench(bare, gateway, stages, cores, idle_cores, memory, lag, hints)
 
@@ -178,9 +180,9 @@ async def _latency(
         await client.join(recording, LATENCY_S + WARM_UP_S)
         await client.ask(client.created["questions"][0]["id"])
         await asyncio.sleep(WARM_UP_S)
-        meter, start = Meter(system), time.monotonic()
+        meter, start = await asyncio.to_thread(Meter, system), time.monotonic()
         await client.until_sent()
-        cores, end = meter.cores(), time.monotonic()
+        cores, end = await asyncio.to_thread(meter.cores), time.monotonic()
         await client.end()
         await client.report()
     for hint in hints:

@@ -135,8 +135,10 @@ async def metered(
     """Adds what a process uses during `seconds`. counts: (frames, seconds of sound) so far."""
     await asyncio.sleep(WARM_UP_S)
     frames, audio_s = await counts()
-    before, began = Usage.of(pid).cpu_s, time.monotonic()
+    before = await asyncio.to_thread(Usage.of, pid)
+    began = time.monotonic()
     await asyncio.sleep(seconds)
-    used, lasted = Usage.of(pid).cpu_s - before, time.monotonic() - began
+    used = (await asyncio.to_thread(Usage.of, pid)).cpu_s - before.cpu_s
+    lasted = time.monotonic() - began
     frames_after, audio_after = await counts()
     cost.add(used, lasted * sessions, frames_after - frames, audio_after - audio_s)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import psutil
 
 from loadtest.figures import Samples, Summary, summarize
+from services.runtime import tasks
 
 PROBE_S = 0.05
 LAG_LIMIT_MS = 30.0
@@ -30,7 +32,6 @@ class SelfWatch:
         self.lag = Samples()
         self.recent_ms = 0.0
         """The worst lag since it was last asked for by `take_recent`."""
-        self._process = psutil.Process()
         self._machine = Samples()
         self._task: asyncio.Task[None] | None = None
 
@@ -40,11 +41,11 @@ class SelfWatch:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task:
-            self._task.cancel()
+            await tasks.end([self._task])
 
     async def _probe(self) -> None:
         loop = asyncio.get_running_loop()
-        psutil.cpu_percent()
+        await asyncio.to_thread(psutil.cpu_percent)
         looked = loop.time()
         while True:
             due = loop.time() + PROBE_S
@@ -54,7 +55,7 @@ class SelfWatch:
             self.lag.add(now, lag_ms)
             self.recent_ms = max(self.recent_ms, lag_ms)
             if now - looked > 1.0:
-                self._machine.add(now, psutil.cpu_percent())
+                self._machine.add(now, await asyncio.to_thread(psutil.cpu_percent))
                 looked = now
 
     def take_recent(self) -> float:
@@ -62,8 +63,8 @@ class SelfWatch:
         return recent
 
     def cpu_s(self) -> float:
-        times = self._process.cpu_times()
-        return float(times.user + times.system)
+        """Of this process so far."""
+        return time.process_time()
 
     def summary(self, start_s: float, end_s: float) -> Summary | None:
         return summarize(self.lag.between(start_s, end_s))
