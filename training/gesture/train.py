@@ -25,14 +25,14 @@ from training.gesture.dataset import TRAINED_CLIPS, Labelled, clip_hands, table
 from training.gesture.teacher import Teacher
 
 SEED = 7
-DRAWN = 24_000
+DRAWN = 48_000
 TURNS = 6
 """Of each hand of a video and each row of the table."""
 
 OPEN_ENOUGH = 0.85
 """Hands of videos on which others are drawn."""
 
-EPOCHS = 30
+EPOCHS = 40
 BATCH = 512
 
 
