@@ -44,6 +44,8 @@ def rows(seen: Sequence[Seen], teacher: Teacher) -> list[Row]:
         for v in videos
     ]  # fmt: skip
     results = list(_unseen(clips, teacher))
+    if not results:
+        return [skipped(AREA, metric, "one person, whom the head was trained on: none to compare")]
     return [*_errors(results, metric, teacher), *_correlations(results), _time(clips[0])]
 
 
