@@ -62,6 +62,9 @@ class SystemSettings(BaseSettings):
         description="database and JetStream store of `make run`",
     )
     workers: int = Field(1, ge=1, le=16, description="processes of each analyzer")
+    gateways: int = Field(
+        1, ge=1, le=16, description="gateway processes, which share the page's port"
+    )
 
 
 @dataclass
@@ -131,6 +134,7 @@ class System:
         metrics = iter(range(settings.metrics_base_port, settings.metrics_base_port + 100))
         shared = {"GREENROOM_NATS_URL": self.nats_url}
         gateway_port, reports_port = next(grpc), next(grpc)
+        gateway_ports = [gateway_port, *(next(grpc) for _ in range(settings.gateways - 1))]
         database = f"sqlite+aiosqlite:///{settings.data_dir / 'greenroom.db'}"
         programs = [
             Program(
@@ -141,18 +145,6 @@ class System:
                     *("-p", str(settings.nats_port), "-sd", str(store)),
                 ],
                 port=settings.nats_port,
-            ),
-            Program(
-                "gateway",
-                [sys.executable, "-m", "gateway"],
-                shared
-                | {
-                    "GREENROOM_HTTP_HOST": settings.http_host,
-                    "GREENROOM_HTTP_PORT": str(settings.http_port),
-                    "GREENROOM_GRPC_PORT": str(gateway_port),
-                    "GREENROOM_REPORTS_ADDRESS": f"127.0.0.1:{reports_port}",
-                },
-                port=settings.http_port,
             ),
             Program(
                 "aggregator",
@@ -167,6 +159,27 @@ class System:
                 port=reports_port,
             ),
         ]
+        for number, port in enumerate(gateway_ports):
+            programs.append(
+                Program(
+                    "gateway" if settings.gateways == 1 else f"gateway-{number}",
+                    [sys.executable, "-m", "gateway"],
+                    shared
+                    | {
+                        "GREENROOM_HTTP_HOST": settings.http_host,
+                        "GREENROOM_HTTP_PORT": str(settings.http_port),
+                        "GREENROOM_SHARE_PORT": str(settings.gateways > 1),
+                        "GREENROOM_GRPC_PORT": str(port),
+                        # On a shared port nobody knows whose /metrics they get.
+                        "GREENROOM_METRICS_PORT": str(
+                            next(metrics) if settings.gateways > 1 else 0
+                        ),
+                        "GREENROOM_REPORTS_ADDRESS": f"127.0.0.1:{reports_port}",
+                    },
+                    # The first shows that the page's port is free; each has its gRPC port.
+                    port=port if number else settings.http_port,
+                )
+            )
         for kind in ("face", "gesture", "voice", "answers"):
             for number in range(settings.workers):
                 name = kind if settings.workers == 1 else f"{kind}-{number}"

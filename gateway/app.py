@@ -22,7 +22,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import api, errors, opus, whip
+from gateway import api, errors, forward, opus, whip
 from gateway.context import Context
 from gateway.limits import BodyLimit
 from gateway.load import Load
@@ -48,15 +48,19 @@ SECURITY_HEADERS = {
 }
 
 
-def create_app(settings: GatewaySettings) -> FastAPI:
-    """The ASGI application; connects to NATS and the aggregator when it starts."""
+def create_app(settings: GatewaySettings, home: str = "") -> FastAPI:
+    """The ASGI application; connects to NATS and the aggregator when it starts.
+
+    home: URL at which other gateways reach this one.
+    """
     app = FastAPI(
         title="Greenroom",
         version="1",
         description="Practise an interview: sessions, WHIP, hints and reports.",
-        lifespan=_lifespan(settings),
+        lifespan=_lifespan(settings, home),
     )
     errors.install(app)
+    app.add_middleware(forward.Forward)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(SecurityHeaders)
     app.include_router(api.router)
@@ -67,7 +71,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
 
 
 def _lifespan(
-    settings: GatewaySettings,
+    settings: GatewaySettings, home: str
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -80,10 +84,11 @@ def _lifespan(
         async with (
             await process.connect(settings, "gateway") as bus,
             grpc.aio.insecure_channel(settings.reports_address) as channel,
+            forward.client() as gateways,
         ):
             registry = Registry(bus, settings.session_minutes)
             measured = Load(settings.busy_ms / 1000)
-            sessions = Sessions(bus, registry, settings, measured)
+            sessions = Sessions(bus, registry, settings, measured, home)
             rpc = SessionRpc(registry, sessions)
             app.state.context = Context(
                 settings,
@@ -91,6 +96,7 @@ def _lifespan(
                 registry,
                 sessions,
                 ReportServiceStub(channel),
+                gateways,
             )
             async with serve_grpc(
                 settings, lambda server: add_SessionServiceServicer_to_server(rpc, server)

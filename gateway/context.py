@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import httpx
 from fastapi import Request
 
 from gateway.registry import Registry
@@ -24,6 +25,8 @@ class Context:
     registry: Registry
     sessions: Sessions
     reports: Reports
+    gateways: httpx.AsyncClient
+    """For what other gateways' sessions are asked for here."""
 
 
 def context_of(request: Request) -> Context:

@@ -113,16 +113,18 @@ class LiveSession:
 
     # --- the connection
 
-    async def open(self) -> None:
-        """Begin to account for media and to pass on what is said of the session."""
+    async def open(self, home: str) -> None:
+        """Begin to account for media and to pass on what is said of the session.
+
+        home: where other gateways reach this one.
+        """
         for subject in (
             f"hints.{self.id}",
             f"signals.{self.id}.voice",
             f"signals.{self.id}.face",
         ):
             self._subscriptions.append(await self._bus.listen(subject, self._pass_on))
-        # Says to other gateways that this one looks after the session.
-        self._subscriptions.append(await self._bus.answer(f"gateway.{self.id}", lambda: b""))
+        self._subscriptions.append(await self._bus.answer(f"gateway.{self.id}", home.encode))
         self._outlet.start()
         self._accountant = asyncio.create_task(self._account())
 

@@ -42,11 +42,15 @@ CONNECTED = Gauge("greenroom_gateway_sessions", "Sessions at this gateway", ["st
 class Sessions:
     """Opens sessions on demand; `watch` ends them when their time is over."""
 
-    def __init__(self, bus: Bus, registry: Registry, settings: GatewaySettings, load: Load) -> None:
+    def __init__(
+        self, bus: Bus, registry: Registry, settings: GatewaySettings, load: Load, home: str
+    ) -> None:
+        """home: URL at which other gateways reach this one; empty for none."""
         self._bus = bus
         self._registry = registry
         self._settings = settings
         self._load = load
+        self._home = home
         self._live: dict[str, LiveSession] = {}
         self._joining: set[str] = set()
         """Sessions whose offer is being answered: they have a place already."""
@@ -73,7 +77,7 @@ class Sessions:
                 live = LiveSession(
                     info, self._bus, self._registry, self._settings, self._executor, self._load
                 )
-                await live.open()
+                await live.open(self._home)
                 self._live[info.session_id] = live
                 if await self._has_ended(info.session_id):
                     await self._let_go(info.session_id, "ended")

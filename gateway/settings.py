@@ -12,6 +12,12 @@ class GatewaySettings(RuntimeSettings):
 
     http_host: str = Field("127.0.0.1", description="address of the page, the API and WHIP")
     http_port: int = Field(8080, ge=1, le=65535, description="port of the page, the API and WHIP")
+    share_port: bool = Field(
+        False, description="several gateway processes listen on the same port (SO_REUSEPORT)"
+    )
+    peer_host: str = Field(
+        "127.0.0.1", description="address of this gateway for the others, on a port of its own"
+    )
     reports_address: str = Field(
         "127.0.0.1:50051", description="gRPC address of the aggregator's ReportService"
     )

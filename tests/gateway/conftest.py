@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from sse_starlette.sse import AppStatus
 
+from gateway.__main__ import listen
 from gateway.app import create_app
 from gateway.context import Context
 from gateway.settings import GatewaySettings
@@ -83,8 +84,11 @@ def run_gateway(nats_url: str) -> RunGateway:
     """``async with run_gateway(max_sessions=2) as gateway``."""
 
     @contextlib.asynccontextmanager
-    async def run(**settings: Any) -> AsyncIterator[Gateway]:
-        port = free_port()
+    async def run(shared_port: int = 0, **settings: Any) -> AsyncIterator[Gateway]:
+        port = shared_port or free_port()
+        public = listen("127.0.0.1", port, share=bool(shared_port))
+        private = listen("127.0.0.1", 0)
+        home = f"http://127.0.0.1:{private.getsockname()[1]}"
         made = GatewaySettings.model_validate(
             {
                 "nats_url": nats_url,
@@ -94,12 +98,10 @@ def run_gateway(nats_url: str) -> RunGateway:
             }
             | settings
         )
-        app = await asyncio.to_thread(create_app, made)  # reads files
-        server = uvicorn.Server(
-            uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=1)
-        )
+        app = await asyncio.to_thread(create_app, made, home)  # reads files
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        serving = asyncio.create_task(server._serve())
+        serving = asyncio.create_task(server._serve([public, private]))
         try:
             async with asyncio.timeout(10):
                 while not server.started:

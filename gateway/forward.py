@@ -1,0 +1,103 @@
+"""Several gateways as one: a request goes on to the gateway that looks after its session.
+
+Gateways may share a port (SO_REUSEPORT) or stand behind a balancer that knows nothing of
+sessions. A session has one home, where it was made or, when that died, where it was next
+asked for; its home answers on the bus with the address at which other gateways reach it.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+import httpx
+import structlog
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.context import Context
+from gateway.errors import answer
+
+log = structlog.get_logger(__name__)
+
+SESSION_PATH = re.compile(r"/(?:api/sessions|whip)/([0-9a-f]{24})(?:/|$)")
+
+FORWARDED = "x-greenroom-forwarded"
+"""On a request that came from another gateway: it goes no further."""
+
+HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "host"})
+"""Headers of one connection (RFC 9110, 7.6.1), and what the client sets anew."""
+
+CONNECT_S = 2.0
+ANSWER_S = 20.0
+"""The home gathers ICE candidates before it answers an offer; event streams have no end."""
+
+
+def client() -> httpx.AsyncClient:
+    """For requests from gateway to gateway."""
+    timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S, read=None)
+    return httpx.AsyncClient(timeout=timeout, trust_env=False)
+
+
+class Forward:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        home = await self._home(scope) if scope["type"] == "http" else ""
+        if not home:
+            await self._app(scope, receive, send)
+            return
+        response = await self._ask(home, Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _home(self, scope: Scope) -> str:
+        """Address of another gateway whose session this request is of; empty for our own."""
+        found = SESSION_PATH.match(scope["path"])
+        if found is None or any(name == FORWARDED.encode() for name, _ in scope["headers"]):
+            return ""
+        context: Context = scope["app"].state.context
+        session_id = found[1]
+        if not context.bus.connected or context.sessions.get(session_id):
+            return ""
+        told = await context.bus.ask(f"gateway.{session_id}")
+        return (told or b"").decode()
+
+    async def _ask(self, home: str, request: Request) -> Response:
+        context: Context = request.app.state.context
+        kept = [(name, value) for name, value in request.headers.items() if name not in HOP_BY_HOP]
+        made = context.gateways.build_request(
+            request.method,
+            httpx.URL(home).copy_with(
+                raw_path=request.scope["raw_path"] + _query(request.scope["query_string"])
+            ),
+            headers=[*kept, (FORWARDED, "1")],
+            content=await request.body(),
+        )
+        try:
+            got = await context.gateways.send(made, stream=True)
+        except httpx.HTTPError as error:
+            log.warning("another gateway did not answer", error=type(error).__name__)
+            return answer(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "The session's gateway does not answer.",
+                "Try again in a moment.",
+                {"Retry-After": "1"},
+            )
+        response = StreamingResponse(
+            got.aiter_raw(), got.status_code, background=BackgroundTask(got.aclose)
+        )
+        response.raw_headers = [
+            (name.lower(), value)
+            for name, value in got.headers.raw
+            if name.lower().decode() not in HOP_BY_HOP
+        ]
+        return response
+
+
+def _query(query: bytes) -> bytes:
+    return b"?" + query if query else b""

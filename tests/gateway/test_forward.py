@@ -1,0 +1,105 @@
+"""Several gateways on one port: whichever gets a request, its session's home answers."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+
+import httpx
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
+from tests.conftest import free_port
+from tests.gateway.conftest import Gateway, RunGateway, Session
+from tests.gateway.test_sessions import until
+from tests.gateway.test_whip import connected, fragment, offer_of, trickle
+
+
+@contextlib.asynccontextmanager
+async def pair(run_gateway: RunGateway) -> AsyncIterator[tuple[Gateway, Gateway]]:
+    """Two gateways, each reached for sure by a port of its own."""
+    async with run_gateway() as one, run_gateway() as two:
+        yield one, two
+
+
+async def test_whip_by_way_of_another_gateway(run_gateway: RunGateway) -> None:
+    async with pair(run_gateway) as (one, two):
+        session = await one.create()
+        elsewhere = Session(two, session.created)
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        sdp = await offer_of(connection, "audio")
+        bare = "\r\n".join(line for line in sdp.splitlines() if "candidate" not in line) + "\r\n"
+        answer = await elsewhere.offer(bare)
+        assert answer.status_code == 201, answer.text
+        assert answer.headers["content-type"] == "application/sdp"
+        await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+        location, tag = answer.headers["Location"], answer.headers["ETag"]
+        sent = await trickle(elsewhere, location, fragment(sdp), **{"If-Match": tag})
+        assert sent.status_code == 204
+        await connected(connection)
+        assert one.context.sessions.get(session.id)
+        assert two.context.sessions.get(session.id) is None, "one home"
+        for gateway in (one, two):
+            path = f"/api/sessions/{session.id}"
+            state = await gateway.http.get(path, headers=session.headers)
+            assert state.json()["state"] == "connected"
+            assert len(state.headers.get_list("content-security-policy")) == 1
+        assert (await two.http.delete(location, headers=session.headers)).status_code == 200
+        assert (await one.http.delete(location, headers=session.headers)).status_code == 404
+        refused = await two.http.get(f"/api/sessions/{session.id}")
+        assert refused.status_code == 401
+        assert refused.json()["what_to_do"]
+        await connection.close()
+
+
+async def test_events_by_way_of_another_gateway(run_gateway: RunGateway) -> None:
+    async with pair(run_gateway) as (one, two):
+        session = await one.create()
+        question = session.created["questions"][0]["id"]
+        path = f"/api/sessions/{session.id}/events"
+        live = one.context.sessions.get(session.id)
+        assert live
+        async with two.http.stream("GET", path, headers=session.headers):
+            assert len(live._listeners) == 1
+        await until(lambda: not live._listeners)
+        got = []
+        async with two.http.stream("GET", path, headers=session.headers) as stream:
+            await Session(two, session.created).post("question", {"question_id": question})
+            await session.post("end")
+            async with asyncio.timeout(5):
+                async for line in stream.aiter_lines():
+                    if line.startswith("data:"):
+                        got.append(json.loads(line.removeprefix("data:"))["type"])
+        assert got == ["question", "state"]
+
+
+async def test_when_the_home_dies(run_gateway: RunGateway) -> None:
+    async with run_gateway() as two:
+        async with run_gateway() as one:
+            session = await one.create()
+        elsewhere = Session(two, session.created)
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        answer = await elsewhere.offer(await offer_of(connection, "audio"))
+        assert answer.status_code == 201
+        assert two.context.sessions.get(session.id), "its new home"
+        await connection.close()
+
+
+async def test_one_port_for_both(run_gateway: RunGateway) -> None:
+    """The kernel deals connections out; every request of every session is answered."""
+    port = free_port()
+    async with run_gateway(shared_port=port) as one, run_gateway(shared_port=port) as two:
+        sessions = []
+        for _ in range(16):  # a connection each, so that both get some
+            async with httpx.AsyncClient(base_url=one.url, timeout=10) as http:
+                created = await http.post("/api/sessions", json={"question_count": 1})
+                sessions.append(Session(one, created.json()))
+        homes = [gateway.context.sessions for gateway in (one, two)]
+        assert all(len(home._live) > 0 for home in homes)
+        assert sum(len(home._live) for home in homes) == 16
+        for session in sessions:
+            for _ in range(4):
+                async with httpx.AsyncClient(base_url=one.url, timeout=10) as http:
+                    path = f"/api/sessions/{session.id}"
+                    state = await http.get(path, headers=session.headers)
+                    assert state.json()["state"] == "waiting"
+        assert sum(len(home._live) for home in homes) == 16

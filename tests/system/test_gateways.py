@@ -1,0 +1,49 @@
+"""Two gateway processes behind one port."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.system.conftest import Greenroom, recording, replay, start, stop
+from tests.system.test_replay import DEMO, check_accounting
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+AT_ONCE = 4
+
+
+@pytest.fixture(scope="module")
+def greenroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Greenroom]:
+    running = start(tmp_path_factory.mktemp("gateways"), {"GREENROOM_GATEWAYS": "2"})
+    yield running
+    stop(running)
+
+
+def gateways(greenroom: Greenroom) -> list[psutil.Process]:
+    children = greenroom.supervisor.children(recursive=True)
+    return [child for child in children if child.cmdline()[-1] == "gateway"]
+
+
+async def test_sessions_at_both(greenroom: Greenroom, shared_data: Path) -> None:
+    """Whole sessions, at the same time, though each request may reach either process."""
+    assert len(await asyncio.to_thread(gateways, greenroom)) == 2
+    source = await recording(shared_data / DEMO)
+    got = await asyncio.gather(*(replay(greenroom, source, duration_s=5) for _ in range(AT_ONCE)))
+    for one in got:
+        check_accounting(one)
+        assert one.words
+
+
+async def test_one_dies(greenroom: Greenroom) -> None:
+    """The other answers at once."""
+    first, _ = await asyncio.to_thread(gateways, greenroom)
+    await asyncio.to_thread(first.kill)
+    await asyncio.sleep(0.3)
+    for _ in range(10):
+        async with httpx.AsyncClient(base_url=greenroom.url, timeout=10) as http:
+            created = await http.post("/api/sessions", json={})
+            assert created.status_code == 201
