@@ -1,6 +1,6 @@
 """The face analyzer on real recordings, and on pictures that are none."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +15,7 @@ from services.runtime.analyzer import Observation
 from services.runtime.media import Frame
 from training.face.dataset import frames
 
-
-def watch(path: Path, every: int, last: int = 10_000) -> list[Observation]:
-    analyzer = FaceAnalyzer()
-    found: list[Observation] = []
-    for number, (image, time_us) in enumerate(frames(path, every)):
-        if number == last:
-            break
-        found += analyzer.analyze(Frame(image, time_us, number))
-    return [*found, *analyzer.finish()]
+Watch = Callable[..., list[Observation]]
 
 
 def states(observations: Iterable[Observation]) -> list[FaceState]:
@@ -38,8 +30,8 @@ def events(
     ]
 
 
-def test_a_smile_is_an_event_with_its_time(shared_data: Path) -> None:
-    seen = watch(shared_data / "video_expression/liveportrait_d19.mp4", 3)
+def test_a_smile_is_an_event_with_its_time(shared_data: Path, watch: Watch) -> None:
+    seen = watch(FaceAnalyzer(), shared_data / "video_expression/liveportrait_d19.mp4", 3)
     smiles = events(seen, FaceEvent.SMILE)
     assert smiles
     assert all(smile.end_us - smile.start_us >= 500_000 for smile in smiles)
@@ -47,15 +39,17 @@ def test_a_smile_is_an_event_with_its_time(shared_data: Path) -> None:
     assert late.smile > early.smile + 0.2, "neutral at first, smiling at the end"
 
 
-def test_windows_account_for_every_frame(shared_data: Path) -> None:
-    seen = states(watch(shared_data / "video_talking/retalking_face2.mp4", 3, last=30))
+def test_windows_account_for_every_frame(shared_data: Path, watch: Watch) -> None:
+    seen = states(
+        watch(FaceAnalyzer(), shared_data / "video_talking/retalking_face2.mp4", 3, last=30)
+    )
     assert sum(state.frames for state in seen) == 30
     assert sum(state.frames_with_face for state in seen) == 30
     assert all(0 <= state.smile <= 1 and 0 < state.brightness < 1 for state in seen)
 
 
-def test_a_face_that_leaves_is_lost_and_nothing_is_made_up(shared_data: Path) -> None:
-    seen = watch(shared_data / "video_expression/pyfeat_face_noface.mov", 4)
+def test_a_face_that_leaves_is_lost_and_nothing_is_made_up(shared_data: Path, watch: Watch) -> None:
+    seen = watch(FaceAnalyzer(), shared_data / "video_expression/pyfeat_face_noface.mov", 4)
     [lost] = events(seen, FaceEvent.FACE_LOST)
     assert lost.end_us - lost.start_us > 1_000_000
     after = [
@@ -67,14 +61,26 @@ def test_a_face_that_leaves_is_lost_and_nothing_is_made_up(shared_data: Path) ->
     assert not any(state.HasField("smile") or state.HasField("yaw_deg") for state in after)
 
 
-def test_two_people_in_view_are_told(shared_data: Path) -> None:
-    seen = watch(shared_data / "video_headpose/intel_head_pose_female-and-male.gif", 1, last=40)
+def test_two_people_in_view_are_told(shared_data: Path, watch: Watch) -> None:
+    seen = watch(
+        FaceAnalyzer(),
+        shared_data / "video_headpose/intel_head_pose_female-and-male.gif",
+        1,
+        last=40,
+    )
     assert max(state.faces for state in states(seen)) == 2
     assert events(seen, FaceEvent.SEVERAL_FACES)
 
 
-def test_a_portrait_picture_is_as_good(shared_data: Path) -> None:
-    seen = states(watch(shared_data / "video_talking/latentsync_demo3_gestures_en.mp4", 6, last=12))
+def test_a_portrait_picture_is_as_good(shared_data: Path, watch: Watch) -> None:
+    seen = states(
+        watch(
+            FaceAnalyzer(),
+            shared_data / "video_talking/latentsync_demo3_gestures_en.mp4",
+            6,
+            last=12,
+        )
+    )
     assert sum(state.frames_with_face for state in seen) == 12
     assert all(0 < state.centre_x < 1 and 0 < state.centre_y < 0.5 for state in seen)
 

@@ -1,6 +1,6 @@
 """The gesture analyzer on real recordings, and on pictures that are none."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +15,7 @@ from services.runtime.analyzer import Observation
 from services.runtime.media import Frame
 from training.face.dataset import frames
 
-
-def watch(path: Path, every: int, last: int = 10_000) -> list[Observation]:
-    analyzer = GestureAnalyzer()
-    found: list[Observation] = []
-    for number, (image, time_us) in enumerate(frames(path, every)):
-        if number == last:
-            break
-        found += analyzer.analyze(Frame(image, time_us, number))
-    return [*found, *analyzer.finish()]
+Watch = Callable[..., list[Observation]]
 
 
 def states(observations: Iterable[Observation]) -> list[GestureState]:
@@ -34,8 +26,10 @@ def events(observations: Iterable[Observation]) -> list[GestureEvent]:
     return [seen.body for seen in observations if isinstance(seen.body, GestureEvent)]
 
 
-def test_an_open_hand_is_named_and_open(shared_data: Path) -> None:
-    seen = watch(shared_data / "video_gesture/mediapipe_open_palm_turn.mp4", 3, last=45)
+def test_an_open_hand_is_named_and_open(shared_data: Path, watch: Watch) -> None:
+    seen = watch(
+        GestureAnalyzer(), shared_data / "video_gesture/mediapipe_open_palm_turn.mp4", 3, last=45
+    )
     named = {(event.type, event.detail) for event in events(seen)}
     assert (GestureEvent.NAMED, "open_palm") in named
     assert not any(event.type == GestureEvent.POINTING for event in events(seen))
@@ -43,17 +37,22 @@ def test_an_open_hand_is_named_and_open(shared_data: Path) -> None:
     assert not any(state.HasField("self_touch") for state in states(seen)), "there is no face"
 
 
-def test_a_speakers_gestures_are_strokes_of_two_hands(shared_data: Path) -> None:
+def test_a_speakers_gestures_are_strokes_of_two_hands(shared_data: Path, watch: Watch) -> None:
     path = shared_data / "video_talking/latentsync_demo3_gestures_en.mp4"
-    seen = watch(path, 3, last=80)
+    seen = watch(GestureAnalyzer(), path, 3, last=80)
     assert np.mean([state.hands for state in states(seen)]) > 1.2
     assert sum(event.type == GestureEvent.STROKE for event in events(seen)) >= 3
     assert max(len(state.hand) for state in states(seen)) == 2
     assert not any(event.type == GestureEvent.FIDGET for event in events(seen))
 
 
-def test_a_hand_before_the_face_is_self_touch(shared_data: Path) -> None:
-    seen = watch(shared_data / "video_expression/pyfeat_pexels_woman_cry_to_smile.mp4", 4, last=60)
+def test_a_hand_before_the_face_is_self_touch(shared_data: Path, watch: Watch) -> None:
+    seen = watch(
+        GestureAnalyzer(),
+        shared_data / "video_expression/pyfeat_pexels_woman_cry_to_smile.mp4",
+        4,
+        last=60,
+    )
     touches = [event for event in events(seen) if event.type == GestureEvent.SELF_TOUCH]
     assert touches
     assert {event.detail for event in touches} <= {"face", "hair"}
