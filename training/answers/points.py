@@ -15,11 +15,12 @@ import numpy.typing as npt
 import yaml
 from greenroom.v1.session_pb2 import ExpectedPoint, Question
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from services.answers import relevance
 from services.answers.embedder import Embedder
 from services.runtime.questions import bank
+from training.answers import f1
 from training.answers.scoring import AREA
 from training.answers.spoken import spoken
 from training.results import Comparison, Row, bootstrap
@@ -112,17 +113,18 @@ def rows(embed: Embedder) -> list[Row]:
             np.concatenate([_columns(one, weights[q]) for one in of if one.question == q])
             for q in names
         ]
-        low, high = bootstrap(groups, _weighted)
+        low, high = bootstrap(groups, f1.weighted)
         together = np.concatenate(groups)
         cosine = [np.stack([one.made, one.cosine >= COSINE_FOUND], 1) for one in of]
-        baseline = _weighted(np.concatenate(cosine).astype(float))
-        all_found = _weighted(np.stack([together[:, 0], np.ones(len(together))], 1))
+        baseline = f1.weighted(np.concatenate(cosine).astype(float))
+        all_found = f1.weighted(np.stack([together[:, 0], np.ones(len(together))], 1))
         result.append(
             Row(
-                area=AREA, metric=METRIC, slice=name, value=_weighted(together), low=low,
+                area=AREA, metric=METRIC, slice=name, value=f1.weighted(together), low=low,
                 high=high, n=len(names), baseline=Comparison(name="cosine", value=baseline),
                 note=f"{len(together)} points of {len(of)} written answers, weights fitted on the "
-                f"other questions; all found {all_found:.3f}; F1 of found {_found(together):.3f}",
+                f"other questions; all found {all_found:.3f}; "
+                f"F1 of found {f1.of_class(together, 1):.3f}",
             )
         )  # fmt: skip
     return [*result, relevance_row(embed)]
@@ -161,14 +163,6 @@ def _columns(one: Seen, weights: Weights) -> Values:
     """[points, (made, found)]"""
     bias, of_head = weights
     return np.stack([one.made, bias + of_head * one.head >= 0], 1).astype(float)
-
-
-def _weighted(columns: Values) -> float:
-    return float(f1_score(columns[:, 0], columns[:, 1], average="weighted", zero_division=0))
-
-
-def _found(columns: Values) -> float:
-    return float(f1_score(columns[:, 0], columns[:, 1], zero_division=0))
 
 
 if __name__ == "__main__":

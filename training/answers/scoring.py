@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import pearsonr
 from sklearn.linear_model import RidgeCV
-from sklearn.metrics import cohen_kappa_score, f1_score
+from sklearn.metrics import cohen_kappa_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from services.answers.embedder import Embedder, Encoded
-from services.answers.pairs import CORRECT, Pairs
-from training.answers import dataset, held_out
+from services.answers.pairs import CONTRADICTORY, CORRECT, Pairs
+from training.answers import dataset, f1, held_out
 from training.answers.dataset import LABELS, MOHLER_MOST, Scored
 from training.answers.encoding import encode, nearest, texts
 from training.results import Comparison, Row, bootstrap, skipped
@@ -51,16 +51,9 @@ def judged(
     return np.array(probabilities, float).reshape(-1, 3), np.array(cosines)
 
 
-def weighted_f1(columns: Values, *, two_way: bool = False) -> float:
-    """Of [n, (label, predicted)]."""
-    truth, guess = columns[:, 0], columns[:, 1]
-    if two_way:
-        truth, guess = truth == CORRECT, guess == CORRECT
-    return float(f1_score(truth, guess, average="weighted", zero_division=0))
-
-
 def two_way_f1(columns: Values) -> float:
-    return weighted_f1(columns, two_way=True)
+    """Of [n, (label, predicted)], correct against the rest."""
+    return f1.weighted((columns == CORRECT).astype(float))
 
 
 def _label_rows(data: Path, embed: Embedder) -> list[Row]:
@@ -87,19 +80,21 @@ def _label_rows(data: Path, embed: Embedder) -> list[Row]:
             continue
         of = [item for item, one in zip(items, chosen, strict=True) if one]
         for metric, statistic in (
-            ("correct, contradictory or incorrect, weighted F1", weighted_f1),
+            ("correct, contradictory or incorrect, weighted F1", f1.weighted),
             ("correct or not, weighted F1", two_way_f1),
         ):
             groups = by_question(of, columns[chosen])
             low, high = bootstrap(groups, statistic)
-            most = np.full(int(chosen.sum()), np.bincount(labels[chosen]).argmax())
-            majority = statistic(np.stack([labels[chosen], most], 1).astype(float))
+            constant = max(
+                statistic(np.stack([labels[chosen], np.full(chosen.sum(), label)], 1).astype(float))
+                for label in range(len(LABELS))
+            )
             result.append(
                 Row(
                     area=AREA, metric=metric, slice=name, value=statistic(columns[chosen]),
                     low=low, high=high, n=len(groups),
                     baseline=Comparison(name="cosine", value=statistic(cosine[chosen])),
-                    note=f"majority {majority:.3f}; {note}",
+                    note=f"one label for all {constant:.3f}; {note}",
                 )
             )  # fmt: skip
     result.append(_contradictions(items, columns))
@@ -109,7 +104,7 @@ def _label_rows(data: Path, embed: Embedder) -> list[Row]:
 
 def _contradictions(items: Sequence[Scored], columns: Values) -> Row:
     def contradicted(part: Values) -> float:
-        return float(f1_score(part[:, 0] == 0, part[:, 1] == 0, zero_division=0))
+        return f1.of_class(part, CONTRADICTORY)
 
     groups = by_question(items, columns)
     low, high = bootstrap(groups, contradicted)
@@ -141,7 +136,7 @@ def _by_cosine(
         rest, held = fold != number, fold == number
         correct, seen = labels[rest] == CORRECT, cosines[rest]
         tried = np.quantile(seen, np.linspace(0.05, 0.95, 37))
-        reached = [f1_score(correct, seen >= limit, average="weighted") for limit in tried]
+        reached = [f1.weighted(np.stack([correct, seen >= t], 1).astype(float)) for t in tried]
         best = tried[int(np.argmax(reached))]
         below = labels[rest & (cosines < best)]
         rest_label = int(np.bincount(below, minlength=len(LABELS))[:CORRECT].argmax())

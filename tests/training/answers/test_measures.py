@@ -11,11 +11,13 @@ import pytest
 pytest.importorskip("sklearn", reason="needs the training packages: make training-setup")
 pytest.importorskip("torch", reason="needs the training packages: make training-setup")
 
+from sklearn.metrics import f1_score
+
 from services.answers import relevance
 from services.answers.embedder import Embedder
 from services.runtime.questions import bank
-from training.answers import dataset, held_out, interview, parts, points, repairs, stories
-from training.answers.scoring import kappa, pearson, two_way_f1, weighted_f1
+from training.answers import dataset, f1, held_out, interview, parts, points, repairs, stories
+from training.answers.scoring import kappa, pearson, two_way_f1
 from training.answers.spoken import spoken
 
 XML = """<question id="q"><questionText>Why?</questionText>
@@ -74,11 +76,22 @@ def test_an_answer_that_was_not_trained_on_is_not_held_out(folder: Path) -> None
 
 def test_f1_weighs_by_class() -> None:
     columns = np.array([[2, 2], [2, 2], [2, 0], [0, 0]], float)
-    assert weighted_f1(columns) == pytest.approx(0.75 * 0.8 + 0.25 * 2 / 3)
-    assert two_way_f1(columns) == pytest.approx(weighted_f1(columns))
+    assert f1.weighted(columns) == pytest.approx(0.75 * 0.8 + 0.25 * 2 / 3)
+    assert two_way_f1(columns) == pytest.approx(f1.weighted(columns))
     confused = np.array([[0, 1], [1, 0], [2, 2], [2, 2]], float)
     assert two_way_f1(confused) == 1.0
-    assert weighted_f1(confused) == 0.5
+    assert f1.weighted(confused) == 0.5
+
+
+def test_f1_is_the_library_s() -> None:
+    random = np.random.default_rng(3)
+    columns = random.integers(0, 3, (200, 2)).astype(float)
+    expected = f1_score(columns[:, 0], columns[:, 1], average=None)
+    np.testing.assert_allclose(f1.by_class(columns)[0], expected)
+    assert f1.weighted(columns) == pytest.approx(
+        f1_score(columns[:, 0], columns[:, 1], average="weighted")
+    )
+    assert f1.of_class(columns, 7) == 0
 
 
 def test_agreement_of_scores() -> None:
