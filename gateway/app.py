@@ -22,7 +22,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import api, errors, forward, opus, whip
+from gateway import api, errors, forward, opus, reports, whip
 from gateway.context import Context
 from gateway.limits import BodyLimit
 from gateway.load import Load
@@ -64,6 +64,7 @@ def create_app(settings: GatewaySettings, home: str = "") -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(SecurityHeaders)
     app.include_router(api.router)
+    app.include_router(reports.router)
     app.include_router(whip.router)
     _add_operations(app)
     _add_page(app)
@@ -191,5 +192,5 @@ def _add_page(app: FastAPI) -> None:
         """Out of the installed package: nothing is loaded from another host."""
         return FileResponse(plotly, media_type="text/javascript")
 
-    routes = [*api.router.routes, *whip.router.routes, *app.routes]
+    routes = [*api.router.routes, *reports.router.routes, *whip.router.routes, *app.routes]
     app.router.routes.append(Page(routes))

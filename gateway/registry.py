@@ -34,6 +34,9 @@ SESSION_ID = re.compile(r"[0-9a-f]{24}")
 CANDIDATE_ID_LENGTH = 24
 """Hex digits of the token's hash: 96 bits, no two candidates share one by chance."""
 
+MIN_CANDIDATE_TOKEN = 40
+"""Characters, of the 43 that ours have: who makes one up could guess another's."""
+
 CAS_TRIES = 20
 
 
@@ -45,6 +48,32 @@ def candidate_id_of(candidate_token: str) -> str:
     """A candidate is who holds the token: nothing about them need be stored."""
     digest = hashlib.sha256(b"candidate:" + candidate_token.encode()).hexdigest()
     return digest[:CANDIDATE_ID_LENGTH]
+
+
+def bearer(authorization: str | None) -> str | None:
+    """The token of an Authorization header (RFC 6750)."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token if scheme.lower() == "bearer" and token else None
+
+
+def candidate_of(authorization: str | None) -> str:
+    """The candidate id of a candidate token. Raises ApiError 401."""
+    token = bearer(authorization)
+    if token is None:
+        raise ApiError(
+            HTTPStatus.UNAUTHORIZED,
+            "A candidate token is needed.",
+            "Send 'Authorization: Bearer TOKEN' with the candidate_token of POST /api/sessions.",
+            {"WWW-Authenticate": "Bearer"},
+        )
+    if len(token) < MIN_CANDIDATE_TOKEN:
+        raise ApiError(
+            HTTPStatus.UNAUTHORIZED,
+            "This is no candidate token.",
+            "Send the candidate_token that POST /api/sessions gave, or none to start anew.",
+            {"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        )
+    return candidate_id_of(token)
 
 
 class Registry:
@@ -90,8 +119,8 @@ class Registry:
         live: it must also go on. Raises ApiError 401 (no token, or expired), 403 (wrong
         token), 404 (no such session), 410 (ended).
         """
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = bearer(authorization)
+        if token is None:
             raise ApiError(
                 HTTPStatus.UNAUTHORIZED,
                 "A session token is needed.",
