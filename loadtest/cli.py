@@ -71,6 +71,9 @@ def loadtest(
     profile: Annotated[str, typer.Option(help=f"network: {', '.join(PROFILES)}")] = "perfect",
     seed: Annotated[int, typer.Option(help="of the network's losses and delays")] = 0,
     codec: Annotated[str, typer.Option(help=f"of the video: {', '.join(CODECS)}")] = "VP8",
+    layers: Annotated[
+        bool, typer.Option("--layers", help="two temporal layers, as the page asks browsers for")
+    ] = False,
     burn: Annotated[
         bool, typer.Option("--burn", help="burn identity into picture and sound; needs --nats")
     ] = False,
@@ -116,6 +119,7 @@ def loadtest(
             seed=seed,
             codec=codec,
             burn=burn,
+            layers=layers,
         )
         servers = [RTCIceServer(u, ice_username, ice_credential) for u in ice_server or []]
         for server in servers:
@@ -216,7 +220,7 @@ def _with_recordings(plan: Plan, paths: list[Path], console: Console) -> Plan:
         paths = [composed(default_cache())]
     options = plan.options
     with console.status("Encoding what is not in the cache yet"):
-        recordings = load_all(paths, codec=options.codec, burn=options.burn)
+        recordings = load_all(paths, codec=options.codec, burn=options.burn, layered=options.layers)
     for made in recordings:
         _warn(made, console)
     files = [f for p in paths for f in ([p] if p.is_file() else p.rglob("*"))]

@@ -24,10 +24,10 @@ GRPC_BASE, METRICS_BASE = 21_000, 22_000
 MIB = 2**20
 
 
-def demo_recording(*, burn: bool = False) -> Recording:
+def demo_recording(*, layered: bool = False) -> Recording:
     """The real one where it is at hand, else the composed one."""
     path = SHARED_RECORDING if SHARED_RECORDING.is_file() else composed(default_cache())
-    return load(path, burn=burn)
+    return load(path, layered=layered)
 
 
 def free_port() -> int:

@@ -21,6 +21,7 @@ import numpy as np
 from av.bitstream import BitStreamFilterContext
 
 from loadtest import burn as marks
+from loadtest.layers import ENCODER_OPTIONS, is_upper
 
 LONGEST_SIDE = 640
 """As a camera at VGA: what the page asks for."""
@@ -78,6 +79,8 @@ class EncodedPacket:
     time_s: float
     """From the recording's start."""
     key: bool
+    upper: bool = False
+    """Of the upper temporal layer: no other refers to it."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,8 @@ class Recording:
     """Of the video, a key of CODECS."""
     burnt: bool = False
     """Whether pictures and sound carry their own identity (loadtest/burn.py)."""
+    layered: bool = False
+    """Whether the video has two temporal layers (loadtest/layers.py)."""
 
     def without(self, kind: str) -> Recording:
         """The same without its "video" or "audio"."""
@@ -104,7 +109,12 @@ def default_cache() -> Path:
 
 
 def load(
-    path: Path, cache: Path | None = None, *, codec: str = "VP8", burn: bool = False
+    path: Path,
+    cache: Path | None = None,
+    *,
+    codec: str = "VP8",
+    burn: bool = False,
+    layered: bool = False,
 ) -> Recording:
     """Encode (once) and read a recording.
 
@@ -114,18 +124,31 @@ def load(
         raise RecordingError(f"{path}: there is no such file")
     if codec not in CODECS:
         raise RecordingError(f"codec {codec} is not known: take one of {', '.join(CODECS)}")
+    if layered and codec != "VP8":
+        raise RecordingError("temporal layers are VP8's: leave out --layers or take --codec VP8")
     folder = cache or default_cache()
     folder.mkdir(parents=True, exist_ok=True)
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()[:24]
     burnt = "-burnt-v1" if burn else ""
-    encoded = folder / f"{digest}-{codec.lower()}-{ENCODING}{burnt}{CODECS[codec].suffix}"
+    layers = "-l1t2-v1" if layered else ""
+    encoded = folder / f"{digest}-{codec.lower()}-{ENCODING}{burnt}{layers}{CODECS[codec].suffix}"
     if not encoded.exists():
-        _encode(path, encoded, codec, marked=burn)
-    return replace(_read(path.name, encoded), codec=codec, burnt=burn)
+        how = CODECS[codec]
+        if layered:
+            how = replace(how, options=how.options | ENCODER_OPTIONS)
+        _encode(path, encoded, how, marked=burn)
+    made = replace(_read(path.name, encoded), codec=codec, burnt=burn, layered=layered)
+    if layered:
+        packets = enumerate(made.video)
+        video = [replace(packet, upper=is_upper(n, key=packet.key)) for n, packet in packets]
+        made = replace(made, video=video)
+    return made
 
 
-def load_all(paths: list[Path], *, codec: str = "VP8", burn: bool = False) -> list[Recording]:
+def load_all(
+    paths: list[Path], *, codec: str = "VP8", burn: bool = False, layered: bool = False
+) -> list[Recording]:
     """Every recording of the files and folders, in the order of their names.
 
     Raises RecordingError, also when a folder holds none.
@@ -139,16 +162,16 @@ def load_all(paths: list[Path], *, codec: str = "VP8", burn: bool = False) -> li
             files += found
         else:
             files.append(path)
-    return [load(file, codec=codec, burn=burn) for file in files]
+    return [load(file, codec=codec, burn=burn, layered=layered) for file in files]
 
 
-def _encode(path: Path, target: Path, codec: str, *, marked: bool) -> None:
+def _encode(path: Path, target: Path, codec: VideoCodec, *, marked: bool) -> None:
     """By way of a temporary file: a cache entry is whole or not there."""
     with tempfile.TemporaryDirectory(dir=target.parent) as directory:
         part = Path(directory) / f"part{target.suffix}"
         try:
             with av.open(str(path)) as source, av.open(str(part), "w") as sink:
-                _transcode(path, source, sink, CODECS[codec], marked=marked)
+                _transcode(path, source, sink, codec, marked=marked)
         except av.FFmpegError as error:
             raise RecordingError(f"{path}: can't be read as video or sound ({error})") from error
         shutil.move(part, target)

@@ -65,6 +65,7 @@ class Options(BaseModel):
     seed: int = 0
     codec: str = "VP8"
     burn: bool = False
+    layers: bool = False
 
 
 class SessionResult(BaseModel):

@@ -81,6 +81,7 @@ class PacketTrack(MediaStreamTrack):
         made.pts = made.dts = round(media_s * rate)
         made.time_base = Fraction(1, rate)
         made.is_keyframe = packet.key
+        made.opaque = packet.upper
         self.sent += 1
         self._remember(place)
         return made

@@ -23,6 +23,7 @@ from aiortc import (
 )
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 
+from loadtest.layers import LayeredVp8Encoder
 from loadtest.profile import PROFILES, Link, Profile, impair
 from loadtest.recording import Recording
 from loadtest.tracks import CLOCK_RATES, Pacer, PacketTrack
@@ -100,6 +101,9 @@ class WhipConnection:
             wanted = "audio/opus" if kind == "audio" else f"video/{recording.codec}"
             codecs = RTCRtpSender.getCapabilities(kind).codecs
             transceiver.setCodecPreferences([c for c in codecs if c.mimeType == wanted])
+            if kind == "video" and recording.layered:
+                # aiortc makes its own on the first frame, where there is none.
+                setattr(transceiver.sender, "_RTCRtpSender__encoder", LayeredVp8Encoder())  # noqa: B010 - mangled
         channel = connection.createDataChannel("hints")
         channel.on("message", self._on_message)
         await connection.setLocalDescription(await connection.createOffer())
