@@ -16,6 +16,9 @@ from services.runtime.measures import MEASURES
 MOST_STRENGTHS = MOST_WEAKNESSES = MOST_SUGGESTIONS = 3
 MOST_NOTES = 4
 MOST_QUOTES = 2
+HARDLY_ANY = 10.0
+"""Percent of the expected points."""
+
 
 SURE_Z = 0.84
 """A value is called outside (or inside) its usual range when it is so by this many standard
@@ -101,7 +104,7 @@ def _claim(finding: Finding, values: Values) -> Claim:
     answer = "your answers" if several else "your answer"
     average = several and finding.measure in PER_ANSWER
     said = text.format(
-        value=figure(finding.measure, finding.value),
+        value=_value(finding),
         usual=usual(finding.measure),
         your_answer=answer,
         Your_answer=answer.capitalize(),
@@ -112,6 +115,13 @@ def _claim(finding: Finding, values: Values) -> Claim:
         for part in values.parts or [values]:
             evidence += _quotes(part)
     return Claim(id=f"{finding.measure}-{finding.side}", text=said, evidence=evidence)
+
+
+def _value(finding: Finding) -> str:
+    """The figure, but no nought percent: that a point was not found does not prove it missing."""
+    if finding.measure == "completeness" and finding.value < HARDLY_ANY:
+        return "hardly any"
+    return figure(finding.measure, finding.value)
 
 
 def _quotes(values: Values) -> list[Evidence]:
@@ -187,12 +197,12 @@ def _suggestion(finding: Finding, values: Values) -> Suggestion:
 
 
 def _aim(finding: Finding) -> str:
-    """From where to where; what is good already is to be kept."""
-    now = figure(finding.measure, finding.value)
-    name, range_ = MEASURES[finding.measure].name, usual(finding.measure)
+    """What to practise, from where to where; what is good already is to be kept."""
+    now, range_ = _value(finding), usual(finding.measure)
+    aim = WORDS[finding.measure].aim
     if finding.side == "good":
-        return f"{name}: {now} now, which is within what is usual ({range_}). Make it a habit."
-    return f"{name}: from {now} now towards {range_}."
+        return f"{aim}: {now} now, which is within what is usual ({range_}). Make it a habit."
+    return f"{aim}: {now} now; {range_} is usual."
 
 
 def _missing_points(finding: Finding, values: Values) -> str:

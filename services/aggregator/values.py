@@ -72,7 +72,10 @@ class Values:
         self._face = self._inside(state.face)
         self._gesture = self._inside(state.gesture)
         self._voice = self._inside(state.voice)
-        self._voice_ends = np.array([window.end_us for window in self._voice])
+        spoken = [window for window in self._voice if _is_spoken(window)]
+        self._spoken_starts = np.array([window.start_us for window in spoken])
+        self._spoken_until = np.maximum.accumulate([0, *(window.end_us for window in spoken)])
+        """By how many windows of speech have begun: the latest end of them."""
         self.events = [e for e in state.events if stretch.holds(e.start_us, e.end_us)]
         self.words = [w for w in state.words if stretch.holds(w.start_us, w.end_us)]
         self._measure_face()
@@ -232,11 +235,10 @@ class Values:
             self._put("looking_away", None, why=reasons.NOT_CALIBRATED)
 
     def _speaking_at(self, window: Window) -> bool:
+        """Whether a window of speech holds this one's middle."""
         middle = (window.start_us + window.end_us) // 2
-        index = int(np.searchsorted(self._voice_ends, middle))
-        if index >= len(self._voice) or self._voice[index].start_us > middle:
-            return False
-        return _is_spoken(self._voice[index])
+        begun = np.searchsorted(self._spoken_starts, middle, side="right")
+        return bool(self._spoken_until[begun] >= middle)
 
     # --- hands
 

@@ -53,7 +53,7 @@ class Witness:
     def __init__(self, stream: Iterable[SessionEvent | Signal]) -> None:
         messages = list(stream)
         events = [message for message in messages if isinstance(message, SessionEvent)]
-        self._signals = [message for message in messages if isinstance(message, Signal)]
+        self._signals = _once([message for message in messages if isinstance(message, Signal)])
         started = next(event for event in events if event.HasField("started"))
         self.origin_us = started.header.capture_time_us
         self._asked = [event for event in events if event.HasField("question_started")]
@@ -140,7 +140,8 @@ class Witness:
 
     def speech_s(self, start_us: int, end_us: int) -> float:
         voice = self.windows("voice_state", start_us, end_us)
-        return sum(s.voice_state.speech * (s.end_us - s.start_us) for s in voice) / SECOND
+        spoken = [s.voice_state.speech for s in voice]
+        return float(np.mean(spoken)) * _length_s(voice) if voice else 0.0
 
     def hands_s(self, start_us: int, end_us: int) -> float:
         hands = self.windows("gesture_state", start_us, end_us)
@@ -155,6 +156,18 @@ class Witness:
             voice = self.windows("voice_state", start_us, end_us)
             starts = [s.start_us for s in voice if s.voice_state.speech > 0.5]
         return max(start_us, min(starts)) if starts else None
+
+
+def _once(signals: Sequence[Signal]) -> list[Signal]:
+    """What comes twice was seen once, whoever said it."""
+    found: dict[bytes, Signal] = {}
+    for signal in signals:
+        bare = Signal()
+        bare.CopyFrom(signal)
+        bare.ClearField("header")
+        bare.ClearField("trace")
+        found[bare.SerializeToString(deterministic=True)] = signal
+    return list(found.values())
 
 
 def _pauses(events: Sequence[SessionEvent]) -> list[tuple[int, int]]:
@@ -192,13 +205,13 @@ Recount = Callable[[Witness, int, int], float | None]
 
 
 def _eye_contact(witness: Witness, start: int, end: int) -> float | None:
-    voice = witness.windows("voice_state", start, end)
+    voice = [s for s in witness.windows("voice_state", start, end) if s.voice_state.speech > 0.5]
+    starts = np.array([s.start_us for s in voice])
+    ends = np.array([s.end_us for s in voice])
     shares = []
     for face in witness.windows("face_state", start, end):
         middle = (face.start_us + face.end_us) // 2
-        talking = any(
-            v.voice_state.speech > 0.5 and v.start_us <= middle <= v.end_us for v in voice
-        )
+        talking = bool(((starts <= middle) & (middle <= ends)).any())
         if talking and face.face_state.HasField("eye_contact"):
             shares.append(face.face_state.eye_contact)
     return 100 * float(np.mean(shares)) if shares else None

@@ -239,7 +239,7 @@ BLAME = re.compile(
 @pytest.mark.parametrize("measure", WORDS)
 def test_no_sentence_blames_or_reads_minds(measure: str) -> None:
     words = WORDS[measure]
-    for text in (words.good, words.low, words.high, words.drill):
+    for text in (words.good, words.low, words.high, words.aim, words.drill):
         assert not BLAME.search(text), text
 
 
@@ -249,4 +249,5 @@ def test_every_side_that_has_a_sentence_has_an_edge_and_a_drill(measure: str) ->
     assert not words.low or entry.low is not None
     assert not words.high or entry.high is not None
     assert words.drill
+    assert words.aim
     assert not entry.affect
