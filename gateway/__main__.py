@@ -25,7 +25,7 @@ def main() -> None:
     configure_logging(settings, "gateway")
     serve_metrics(settings)
     public = listen(settings.http_host, settings.http_port, share=settings.share_port)
-    private = listen(settings.peer_host, 0)
+    private = listen(settings.peer_host, settings.peer_port)
     host = f"[{settings.peer_host}]" if ":" in settings.peer_host else settings.peer_host
     app = create_app(settings, f"http://{host}:{private.getsockname()[1]}")
     config = uvicorn.Config(

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.context import Context
 from gateway.errors import answer
+from gateway.limits import replay
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +53,15 @@ class Forward:
         if not home:
             await self._app(scope, receive, send)
             return
-        response = await self._ask(home, Request(scope, receive))
+        request = Request(scope, receive)
+        body = await request.body()
+        try:
+            response = await self._ask(home, request, body)
+        except httpx.ConnectError as error:
+            # It died a moment ago, or can't be reached from here: the session moves here.
+            log.warning("another gateway is out of reach", error=type(error).__name__)
+            await self._app(scope, replay(body, receive), send)
+            return
         await response(scope, receive, send)
 
     async def _home(self, scope: Scope) -> str:
@@ -67,7 +76,8 @@ class Forward:
         told = await context.bus.ask(f"gateway.{session_id}")
         return (told or b"").decode()
 
-    async def _ask(self, home: str, request: Request) -> Response:
+    async def _ask(self, home: str, request: Request, body: bytes) -> Response:
+        """Raises httpx.ConnectError."""
         context: Context = request.app.state.context
         kept = [(name, value) for name, value in request.headers.items() if name not in HOP_BY_HOP]
         made = context.gateways.build_request(
@@ -76,10 +86,12 @@ class Forward:
                 raw_path=request.scope["raw_path"] + _query(request.scope["query_string"])
             ),
             headers=[*kept, (FORWARDED, "1")],
-            content=await request.body(),
+            content=body,
         )
         try:
             got = await context.gateways.send(made, stream=True)
+        except httpx.ConnectError:
+            raise
         except httpx.HTTPError as error:
             log.warning("another gateway did not answer", error=type(error).__name__)
             return answer(

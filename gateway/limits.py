@@ -39,12 +39,7 @@ class BodyLimit:
             if len(body) > self._limit:
                 await self._refuse(scope, receive, send)
                 return
-        whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def replay() -> Message:
-            return whole.pop() if whole else await receive()
-
-        await self._app(scope, replay, send)
+        await self._app(scope, replay(body, receive), send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = answer(
@@ -53,3 +48,13 @@ class BodyLimit:
             "Send a shorter resume or job description.",
         )
         await response(scope, receive, send)
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives a body once more that was read already."""
+    whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return whole.pop() if whole else await receive()
+
+    return again

@@ -16,7 +16,10 @@ class GatewaySettings(RuntimeSettings):
         False, description="several gateway processes listen on the same port (SO_REUSEPORT)"
     )
     peer_host: str = Field(
-        "127.0.0.1", description="address of this gateway for the others, on a port of its own"
+        "127.0.0.1", description="address at which other gateways reach this one (a pod's)"
+    )
+    peer_port: int = Field(
+        0, ge=0, le=65535, description="its port for other gateways; 0 takes a free one"
     )
     reports_address: str = Field(
         "127.0.0.1:50051", description="gRPC address of the aggregator's ReportService"

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
+from services.runtime.bus import Bus
 from tests.conftest import free_port
 from tests.gateway.conftest import Gateway, RunGateway, Session
 from tests.gateway.test_sessions import until
@@ -82,6 +83,19 @@ async def test_when_the_home_dies(run_gateway: RunGateway) -> None:
         assert answer.status_code == 201
         assert two.context.sessions.get(session.id), "its new home"
         await connection.close()
+
+
+async def test_a_home_out_of_reach(run_gateway: RunGateway, bus: Bus) -> None:
+    """Its address leads nowhere from here: the session is answered here."""
+    async with run_gateway() as gateway:
+        session = await gateway.create()
+        await gateway.context.sessions.forget(session.id)
+        nowhere = f"http://127.0.0.1:{free_port()}".encode()
+        home = await bus.answer(f"gateway.{session.id}", lambda: nowhere)
+        question = {"question_id": session.created["questions"][0]["id"]}
+        assert (await session.post("question", question)).status_code == 204
+        assert gateway.context.sessions.get(session.id)
+        await home.unsubscribe()
 
 
 async def test_one_port_for_both(run_gateway: RunGateway) -> None:
