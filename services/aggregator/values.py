@@ -404,7 +404,7 @@ class Values:
 
     def _first_speech_us(self) -> int | None:
         starts = [event.start_us for event in self._events("speech")]
-        starts += [word.start_us for word in self.words[:1]]
+        starts += [word.start_us for word in self.words]
         if not starts:  # one run of speech, most of it in another answer
             starts = [w.start_us for w in self._voice if _is_spoken(w)][:1]
         return max(min(starts), self.stretch.start_us) if starts else None

@@ -76,7 +76,7 @@ class Witness:
             return _plain(evidence.quote.split()) in said
         again = self.recount(evidence.measure, start_us, end_us)
         if not evidence.HasField("value"):
-            return not again  # not seen, or none of it
+            return again is None or again < ABSOLUTE  # not seen, or none of it
         if again is None:
             return False
         return abs(again - evidence.value) <= ABSOLUTE + RELATIVE * abs(again)
