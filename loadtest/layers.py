@@ -7,6 +7,7 @@ leaves out.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import av
@@ -26,9 +27,15 @@ DISCARDABLE = 0x20
 BASE_MODULUS, PICTURE_MODULUS = 1 << 8, 1 << 15
 
 
-def is_upper(place: int, *, key: bool) -> bool:
-    """Whether the frame at this place of the stream is of the upper layer."""
-    return bool(place % 2) and not key
+def upper_layer(keys: Iterable[bool]) -> Iterator[bool]:
+    """For each frame in order, by whether it is a key frame: whether it is of the upper layer.
+
+    The encoder's pattern begins anew with each key frame.
+    """
+    since_key = 0
+    for key in keys:
+        since_key = 0 if key else since_key + 1
+        yield bool(since_key % 2)
 
 
 class LayeredVp8Encoder(Vp8Encoder):

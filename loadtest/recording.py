@@ -21,7 +21,7 @@ import numpy as np
 from av.bitstream import BitStreamFilterContext
 
 from loadtest import burn as marks
-from loadtest.layers import ENCODER_OPTIONS, is_upper
+from loadtest.layers import ENCODER_OPTIONS, upper_layer
 
 LONGEST_SIDE = 640
 """As a camera at VGA: what the page asks for."""
@@ -140,8 +140,8 @@ def load(
         _encode(path, encoded, how, marked=burn)
     made = replace(_read(path.name, encoded), codec=codec, burnt=burn, layered=layered)
     if layered:
-        packets = enumerate(made.video)
-        video = [replace(packet, upper=is_upper(n, key=packet.key)) for n, packet in packets]
+        upper = upper_layer(packet.key for packet in made.video)
+        video = [replace(p, upper=u) for p, u in zip(made.video, upper, strict=True)]
         made = replace(made, video=video)
     return made
 
