@@ -57,6 +57,8 @@ class Client:
         self.connection: WhipConnection | None = None
         self.first_analysis_s: float | None = None
         """Monotonic, when the gateway first passed on what an analyzer said."""
+        self.analysed = asyncio.Event()
+        """Set from then on."""
         self._on_hint: OnHint | None = None
 
     @classmethod
@@ -157,6 +159,7 @@ class Client:
     def _heard(self, message: dict[str, Any], via: str) -> None:
         if self.first_analysis_s is None and message["type"] in ANALYSES:
             self.first_analysis_s = time.monotonic()
+            self.analysed.set()
         if message["type"] == "caption":
             self.captions.append(message)
         if message["type"] != "hint":

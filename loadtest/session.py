@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -22,6 +23,9 @@ from services.runtime import tasks
 
 QUESTION_S = 60.0
 """A new question this often: hints are bounded for each answer."""
+
+SETUP_S = 3.0
+"""How long the first question waits for the first word of an analyzer."""
 
 STATS_S = 1.0
 BODY: dict[str, Any] = {"role": "software engineer", "question_count": 1}
@@ -128,6 +132,10 @@ class LoadSession:
             await self.tap.release(session_id)
 
     async def _ask(self, client: Client) -> None:
+        # A candidate sees their own picture first; the gateway tells of it until the question.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETUP_S):
+                await client.analysed.wait()
         self._asked_s = time.monotonic()
         question = client.created["questions"][0]["id"]
         attempt = 0

@@ -61,7 +61,7 @@ async def test_two_sessions(greenroom: Greenroom, shared_data: Path, tmp_path: P
     assert all(s.packets_sent["video"] > 0 for s in result.sessions)
     for stage in ("bus_face", "face", "gesture", "voice", "glass_to_signal_voice", "burnt_audio"):
         assert result.stages[stage].count > 0, stage
-    assert 3 < result.metrics["frames_per_second"] <= 16
+    assert 1 < result.metrics["frames_per_second"] <= 16
     assert result.processes["gateway"].cores > 0
     page = await asyncio.to_thread((tmp_path / "report.html").read_text)
     assert "Plotly.newPlot" in page
