@@ -122,3 +122,12 @@ async def test_a_newer_or_broken_message_harms_nobody(bus: Bus) -> None:
     seen = await collect(bus, session_id)
     assert [recorded.message.header.sequence for recorded in seen] == [0, 1]
     await bus.purge(session_id)
+
+
+async def test_questions_and_answers(bus: Bus) -> None:
+    """Whoever answers is heard; that nobody does is known at once."""
+    assert await bus.ask("gateway.nobody", patience_s=60) is None
+    subscription = await bus.answer("gateway.s1", lambda: b"here")
+    assert await bus.ask("gateway.s1") == b"here"
+    await subscription.unsubscribe()
+    assert await bus.ask("gateway.s1", patience_s=60) is None
