@@ -60,7 +60,7 @@ class Embedder:
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Each text with its word pieces' states."""
-        unknown = sorted({text for text in texts if text not in self._known}, key=len)
+        unknown = sorted({text for text in texts if text not in self._known}, key=by_length)
         for start in range(0, len(unknown), BATCH):
             batch = unknown[start : start + BATCH]  # of like length: little padding
             self._known.update(zip(batch, self._encode(batch), strict=True))
@@ -79,6 +79,11 @@ class Embedder:
             _one(row[: int(real.sum())], pieces[: int(real.sum())])
             for row, pieces, real in zip(states, ids, mask, strict=True)
         ]
+
+
+def by_length(text: str) -> tuple[int, str]:
+    """A sort key, the same in every process: int8 scales depend on what is in a batch."""
+    return len(text), text
 
 
 def _one(states: Floats, ids: npt.NDArray[np.int64]) -> Encoded:

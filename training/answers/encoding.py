@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from services.answers.embedder import Embedder, Encoded
+from services.answers.embedder import Embedder, Encoded, by_length
 from training.answers.dataset import Scored
 
 BATCH = 128
@@ -13,7 +13,7 @@ BATCH = 128
 
 def encode(embed: Embedder, given: Iterable[str]) -> dict[str, Encoded]:
     """Each text once, those of like length together."""
-    ordered = sorted(set(given), key=len)
+    ordered = sorted(set(given), key=by_length)
     found: dict[str, Encoded] = {}
     for start in range(0, len(ordered), BATCH):
         batch = ordered[start : start + BATCH]
