@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import nats
 import pytest
 from greenroom.v1.common_pb2 import Kind
 from greenroom.v1.report_pb2 import Report
@@ -15,7 +17,7 @@ from greenroom.v1.signals_pb2 import Signal
 from loadtest.client import Client
 from services.aggregator import report as reports
 from services.aggregator.fold import Fold
-from services.runtime.bus import Bus, Recorded, SessionMessage
+from services.runtime.bus import STREAM, Bus, Recorded, SessionMessage
 from services.runtime.settings import RuntimeSettings
 from tests.system.conftest import BODY, Greenroom, ready, recording, replay
 from tests.system.test_replay import DEMO, MEDIA_KINDS, check_accounting
@@ -139,30 +141,66 @@ async def test_a_killed_gateway_is_joined_again(greenroom: Greenroom, shared_dat
     assert int(kinds["KIND_VOICE"]["accounting"]["processed"]) > DURATION_S / 2 / 0.04 * 1.3
 
 
+SESSIONS, WARM_UP, AT_ONCE = 100, 40, 4
+"""Four at once, to be through in minutes. The first ones fill caches, pools and the allocator's
+arenas: after some forty a process has its size."""
+
+MEMORY_GROWTH = 0.05
+SETTLE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a process holds."""
+
+    threads: int
+    files: int
+    memory: int
+
+
+@pytest.mark.timeout(400)
 async def test_sessions_leave_nothing_behind(greenroom: Greenroom, shared_data: Path) -> None:
-    """No thread, socket or file is left by sessions one after another."""
+    """No thread, socket, file or consumer of the stream is left, and no memory."""
     source = await recording(shared_data / "video_grid/grid_brbk7n.mpg")
+    modules = ["gateway", "services.aggregator"]
+    modules += [f"services.{kind}" for kind in ("face", "gesture", "voice", "answers")]
 
-    def count() -> dict[str, tuple[int, int]]:
-        modules = ["gateway", "services.aggregator"]
-        modules += [f"services.{kind}" for kind in ("face", "gesture", "voice", "answers")]
-        made: dict[str, tuple[int, int]] = {}
-        for module in modules:
-            process = greenroom.process(module)
-            made[module] = (process.num_threads(), process.num_fds())
-        return made
+    def count() -> dict[str, Held]:
+        processes = {module: greenroom.process(module) for module in modules}
+        return {
+            module: Held(p.num_threads(), p.num_fds(), p.memory_info().rss)
+            for module, p in processes.items()
+        }
 
-    async def short_session() -> None:
-        await replay(greenroom, source, duration_s=0.5)
+    async def sessions(number: int) -> None:
+        left = iter(range(number))
 
-    # The first ones fill caches and pools.
-    for _ in range(3):
-        await short_session()
+        async def one_after_another() -> None:
+            for _ in left:
+                await replay(greenroom, source, duration_s=0.3)
+
+        await asyncio.gather(*(one_after_another() for _ in range(AT_ONCE)))
+        await asyncio.sleep(2)  # closed sockets leave the table
+
+    async def settled_consumers() -> int:
+        """The server removes an ordered consumer some seconds after its reader went."""
+        connection = await nats.connect(greenroom.nats_url)
+        js = connection.jetstream()
+        async with asyncio.timeout(SETTLE_S):
+            while (count := (await js.stream_info(STREAM)).state.consumer_count) > 0:
+                await asyncio.sleep(1)
+        await connection.close()
+        return int(count)
+
+    await sessions(WARM_UP)
     before = await asyncio.to_thread(count)
-    for _ in range(8):
-        await short_session()
-    await asyncio.sleep(2)  # closed sockets leave the table
+    await sessions(SESSIONS)
     after = await asyncio.to_thread(count)
-    for module, (threads, files) in after.items():
-        assert threads <= before[module][0] + 1, module
-        assert files <= before[module][1] + 2, module
+    for module in modules:
+        grown = after[module].memory / before[module].memory - 1
+        print(f"{module}: {before[module]} -> {after[module]}, memory {grown:+.1%}")
+    assert await settled_consumers() == 0
+    for module in modules:
+        assert after[module].threads <= before[module].threads + 1, module
+        assert after[module].files <= before[module].files + 2, module
+        assert after[module].memory <= before[module].memory * (1 + MEMORY_GROWTH), module
