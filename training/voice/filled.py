@@ -87,8 +87,8 @@ def _events(recordings: list[Recording]) -> Row:
         area=AREA, metric=metric, value=f1(np.concatenate(ours)), low=low, high=high,
         n=int(np.concatenate(ours)[:, 1].sum()), target=TARGET,
         baseline=Comparison(name="transcript only", value=f1(np.concatenate(by_text))),
-        note=f"by networks that never heard the speaker ({knew} of {len(chosen)} recordings are "
-        "in the training data); the interval is over recordings where one person made them all",
+        note=f"{knew} of {len(chosen)} recordings as heard by networks that never heard their "
+        "speaker, the others by the shipped one",
     )  # fmt: skip
 
 

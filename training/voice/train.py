@@ -45,11 +45,11 @@ SEED = 11
 STATE_SIZE = 288
 LETTER_CLASSES = 1 + len(LETTERS)
 
-SENTENCES = 1000
-VARIATIONS = 3
-"""Random variations of each sentence of the voice with phoneme times."""
+LETTERS_SENTENCES = 1000
+FILLERS_SENTENCES = 104
+"""By the voice with phoneme times; some half of them can be told apart by word."""
 SPEAKERS = 220
-"""Each with a sentence, varied once."""
+"""Invented ones, each with a sentence."""
 RECORDED_VARIATIONS = 4
 """Of each recording: there are few."""
 
@@ -250,7 +250,7 @@ def _hear(path: Path, networks: Networks) -> held_out.Held:
 
 def make_letters(data: Path, real: list[Example], out: Path) -> None:
     """Word times: from sentences whose phonemes have times, and from recordings."""
-    synthetic = varied(synthesis.clips(data, SENTENCES), VARIATIONS)
+    synthetic = varied(synthesis.clips(data, LETTERS_SENTENCES), 3)
     export(train_letters(synthetic, real), out / "letters.onnx")
 
     def trained(others: list[Example]) -> Networks:
@@ -260,9 +260,12 @@ def make_letters(data: Path, real: list[Example], out: Path) -> None:
 
 
 def make_fillers(data: Path, real: list[Example], out: Path) -> None:
-    """Filled pauses: from many invented speakers, and from recordings, whose words are placed
-    by the letters network where they have no times."""
-    synthetic = varied(speakers.clips(data, SPEAKERS), 1)
+    """Filled pauses: from sentences, many invented speakers, and recordings, whose words are
+    placed by the letters network where they have no times."""
+    synthetic = [
+        *varied(synthesis.clips(data, FILLERS_SENTENCES), 2),
+        *varied(speakers.clips(data, SPEAKERS), 1),
+    ]
     placed = [aligned(SHIPPED.letters, example) for example in real]
     export(train_fillers(synthetic, placed), out / "filled_pause.onnx")
 
