@@ -198,7 +198,7 @@ def _plot(series: Series, report: Report) -> dict[str, object]:
     range_ = usual(series.measure)
     return {
         "name": "Pauses" if stems else entry.name,
-        "about": ", ".join([entry.unit, *([f"usual: {range_}"] if range_ else [])]),
+        "about": f"usual: {range_}" if range_ else entry.unit,
         "lines": [" ".join(line) for line in lines],
         "stems": [{"x": _x(at, report), "y": y(value_)} for at, value_ in points if stems],
         "band": band,
