@@ -23,7 +23,7 @@ Figures = npt.NDArray[np.float64]
 
 
 def rows(recordings: list[Recording]) -> list[Row]:
-    whole = [r for r in recordings if r.text and not (r.text.open_start or r.text.open_end)]
+    whole = [recording for recording in recordings if _is_whole(recording)]
     timed = [recording for recording in recordings if recording.spoken]
     annotated = [recording for recording in recordings if recording.speech]
     return [
@@ -38,6 +38,15 @@ def rows(recordings: list[Recording]) -> list[Row]:
         _mean("response delay, mean absolute error", _delay, annotated, unit="ms",
               note="from the start of the recording to its first word"),
     ]  # fmt: skip
+
+
+def _is_whole(recording: Recording) -> bool:
+    """Whether it is known how many words are said: not in excerpts, nor where words are cut off,
+    whose parts are not in the text."""
+    text = recording.text
+    if text is None or text.open_start or text.open_end:
+        return False
+    return "<cutoff" not in recording.entry.label
 
 
 def _rate_of_all(recordings: list[Recording]) -> Row:
