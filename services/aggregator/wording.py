@@ -70,4 +70,5 @@ _UNITS = {
     "words/min": " words a minute",
     "hands/s": " hand lengths a second",
     "/100 words": " in 100 words",
+    "s": " seconds",
 }
