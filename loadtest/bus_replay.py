@@ -71,7 +71,7 @@ class BusSession:
                 await self.tap.release(info.session_id)
             if probe.first_signal_s is not None:
                 self.result.first_signal_ms = (probe.first_signal_s - started) * 1000
-            await self._report(info.session_id, token, len(questions))
+            await self._report(info.session_id, token, min(1, len(questions)))
             self.result.outcome = "completed"
         except (ClientError, ApiError, nats.errors.Error, httpx.HTTPError) as error:
             self.result.error = str(error) or repr(error)
@@ -82,6 +82,10 @@ class BusSession:
             video=self.started.camera, audio=self.started.microphone, connection=1
         )
         await self._registry.say(session_id, SessionEvent(media_connected=connected))
+        if self.started.questions and not any(_asks(message) for message in self.messages):
+            # The capture began after its question: the answers need one all the same.
+            first = QuestionStarted(question_id=self.started.questions[0].id)
+            await self._registry.say(session_id, SessionEvent(question_started=first))
         began, began_us = time.monotonic(), now_us()
         for at_us, message, shift_us in looped(self.started, self.messages, began_us):
             if until() or at_us > seconds * MICROSECONDS:
@@ -96,7 +100,7 @@ class BusSession:
             elif message.HasField("audio"):
                 chunk = rebased(message.audio, session_id, self._count("audio"), shift_us)
                 await self.bus.publish_audio(chunk)
-            elif message.event.HasField("question_started"):
+            elif _asks(message):
                 question = QuestionStarted()
                 question.CopyFrom(message.event.question_started)
                 await self._registry.say(session_id, SessionEvent(question_started=question))
@@ -112,6 +116,10 @@ class BusSession:
         kinds = ["face", "gesture"] if self.started.camera else []
         kinds += ["voice"] if self.started.microphone else []
         self.result.read(report, kinds, questions)
+
+
+def _asks(message: Captured) -> bool:
+    return message.HasField("event") and message.event.HasField("question_started")
 
 
 def looped(
