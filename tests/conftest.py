@@ -42,9 +42,9 @@ def free_port() -> int:
         return port
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real NATS server with JetStream, for the whole run."""
+    """A real NATS server with JetStream; a module finds no sessions of another's."""
     port = free_port()
     store = tmp_path_factory.mktemp("nats")
     command = [NATS_SERVER, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(store)]

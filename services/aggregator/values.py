@@ -269,7 +269,11 @@ class Values:
         if seen_s < MIN_RATE_SECONDS:
             self._put("fidgeting", None, seconds=seen_s, why=reasons.TOO_SHORT)
             return
-        busy_us = union((e.start_us, e.end_us) for e in self._events("fidget"))
+        first_us, last_us = self.stretch.start_us, self.stretch.end_us
+        busy_us = union(
+            (max(event.start_us, first_us), min(event.end_us, last_us))
+            for event in self._events("fidget")
+        )
         self._share("fidgeting", [min(1.0, busy_us / MICROSECONDS / seen_s)], seen_s)
 
     # --- voice
