@@ -16,6 +16,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from services.aggregator.report import to_json
 
+CONNECTIONS = 4
+"""At most, each with a thread of its own on SQLite: reports are short work."""
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -41,7 +44,7 @@ class Store:
     """Use ``async with Store(url)``; brings the database's schema up to date first."""
 
     def __init__(self, url: str) -> None:
-        self._engine = create_async_engine(url)
+        self._engine = create_async_engine(url, pool_size=CONNECTIONS, max_overflow=0)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine.sync_engine, "connect", _set_pragmas)

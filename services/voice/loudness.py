@@ -10,8 +10,8 @@ FULL_SCALE = 32768.0
 SILENCE_DBFS = -96.3
 """What 16 bits can't go below; digital silence is told as this level."""
 
-DEAD_PEAK = 1
-"""A muted or dead microphone gives zeros, at most one bit of dither."""
+DEAD_PEAK = 2
+"""A muted or dead microphone gives zeros, or a bit of dither; Opus makes up to 2 of it."""
 
 CLIP_PEAK = 32_700
 CLIP_RUN = 3

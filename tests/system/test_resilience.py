@@ -141,9 +141,10 @@ async def test_a_killed_gateway_is_joined_again(greenroom: Greenroom, shared_dat
     assert int(kinds["KIND_VOICE"]["accounting"]["processed"]) > DURATION_S / 2 / 0.04 * 1.3
 
 
-SESSIONS, WARM_UP, AT_ONCE = 100, 40, 4
-"""Four at once, to be through in minutes. The first ones fill caches, pools and the allocator's
-arenas: after some forty a process has its size."""
+SESSIONS = 100
+WARM_UP, WARM_UP_AT_ONCE = 48, 8
+"""The first ones fill caches, pools and the allocator's arenas: after some forty a process has
+its size. Several at once, so that no pool of threads or connections grows later on."""
 
 MEMORY_GROWTH = 0.05
 SETTLE_S = 60.0
@@ -172,14 +173,14 @@ async def test_sessions_leave_nothing_behind(greenroom: Greenroom, shared_data: 
             for module, p in processes.items()
         }
 
-    async def sessions(number: int) -> None:
+    async def sessions(number: int, at_once: int) -> None:
         left = iter(range(number))
 
         async def one_after_another() -> None:
             for _ in left:
                 await replay(greenroom, source, duration_s=0.3)
 
-        await asyncio.gather(*(one_after_another() for _ in range(AT_ONCE)))
+        await asyncio.gather(*(one_after_another() for _ in range(at_once)))
         await asyncio.sleep(2)  # closed sockets leave the table
 
     async def settled_consumers() -> int:
@@ -192,9 +193,9 @@ async def test_sessions_leave_nothing_behind(greenroom: Greenroom, shared_data: 
         await connection.close()
         return int(count)
 
-    await sessions(WARM_UP)
+    await sessions(WARM_UP, WARM_UP_AT_ONCE)
     before = await asyncio.to_thread(count)
-    await sessions(SESSIONS)
+    await sessions(SESSIONS, at_once=1)
     after = await asyncio.to_thread(count)
     for module in modules:
         grown = after[module].memory / before[module].memory - 1
