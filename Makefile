@@ -15,7 +15,7 @@ NODE_TOOLS := node_modules/.ready
 MANIFESTS := $(wildcard services/*/models/manifest.toml)
 
 .PHONY: run demo test check check-web test-unit test-e2e setup proto readme lock \
-  bench bench-peers soak accuracy browser screenshots training-setup clean
+  bench bench-latency bench-peers soak accuracy browser screenshots training-setup clean
 
 run: setup
 	$(BIN)/greenroom run
@@ -43,6 +43,9 @@ test-e2e: setup browser $(NODE_TOOLS)
 
 bench: setup
 	$(BIN)/python -m loadtest.bench --out "$(OUT)"
+
+bench-latency: setup
+	$(BIN)/python -m loadtest.bench_latency --out "$(OUT)"
 
 # Other receivers of the same sessions, in an environment of their own.
 PEERS_VENV := build/peers-venv

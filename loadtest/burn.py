@@ -62,7 +62,11 @@ def picture(frame: av.VideoFrame, number: int) -> av.VideoFrame:
 
 def read_picture(jpeg: bytes) -> int | None:
     """The number in a JPEG of any size; None when it can't be read."""
-    grey: Gray = simplejpeg.decode_jpeg(jpeg, "GRAY")[:, :, 0]
+    return read_number(simplejpeg.decode_jpeg(jpeg, "GRAY")[:, :, 0])
+
+
+def read_number(grey: Gray) -> int | None:
+    """The number in [height, width] of any size; None when it can't be read."""
     block = grey.shape[1] / BLOCKS_PER_WIDTH
     inside = slice(int(block * 0.3), max(int(block * 0.7), int(block * 0.3) + 1))
     word = 0

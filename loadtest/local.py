@@ -6,14 +6,14 @@ import contextlib
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from deploy.demo import SHARED_RECORDING
-from deploy.supervisor import Program, System, SystemSettings
+from deploy.supervisor import Output, Program, System, SystemSettings
 from loadtest.compose import composed
 from loadtest.processes import Endpoint
 from loadtest.recording import Recording, default_cache, load
@@ -24,10 +24,10 @@ GRPC_BASE, METRICS_BASE = 21_000, 22_000
 MIB = 2**20
 
 
-def demo_recording(*, layered: bool = False) -> Recording:
+def demo_recording(*, layered: bool = False, burn: bool = False) -> Recording:
     """The real one where it is at hand, else the composed one."""
     path = SHARED_RECORDING if SHARED_RECORDING.is_file() else composed(default_cache())
-    return load(path, layered=layered)
+    return load(path, layered=layered, burn=burn)
 
 
 def free_port() -> int:
@@ -44,7 +44,9 @@ class Edge(System):
 
 
 @contextlib.asynccontextmanager
-async def local_system(out: Path, kind: type[System] = System) -> AsyncIterator[System]:
+async def local_system(
+    out: Path, kind: Callable[[SystemSettings, Output], System] = System
+) -> AsyncIterator[System]:
     """Its lines go to OUT/system.log. Raises StartError."""
     with (
         tempfile.TemporaryDirectory(prefix="greenroom-") as data,
