@@ -7,6 +7,7 @@ import shutil
 import socket
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ from loadtest.recording import (
     load_all,
 )
 from loadtest.result import Options, Result, ResultError, read
-from loadtest.run import Plan, RunError, run
+from loadtest.run import SETTLE_S, Plan, RunError, run
 from loadtest.session import Target
 from loadtest.stages import BusError
 from loadtest.whip import Network
@@ -124,6 +125,8 @@ def loadtest(
         servers = [RTCIceServer(u, ice_username, ice_credential) for u in ice_server or []]
         for server in servers:
             asyncio.run(turn.check(server))
+        if ask_prometheus:
+            prometheus.check(ask_prometheus)
         if (burn or at == "bus") and not nats:
             raise RunError("this reads from and writes to the bus: give --nats URL")
         plan = Plan(
@@ -138,13 +141,23 @@ def loadtest(
         prepare = _with_capture if at == "bus" else _with_recordings
         plan = prepare(plan, recording or [], console)
         results = _capacity(plan, limit, console) if find_capacity else [_shown(plan, console)]
-        if ask_prometheus:
-            results[-1].prometheus = prometheus.ask(ask_prometheus, ramp + duration)
-        _write(results[-1], out, console)
+        try:
+            if ask_prometheus:
+                _ask(ask_prometheus, results[-1], console)
+        finally:
+            _write(results[-1], out, console)
     except ERRORS as error:
         print(f"greenroom: {error}", file=sys.stderr)
         raise typer.Exit(UNUSABLE) from error
     raise typer.Exit(_exit_code(results[-1], find_capacity=find_capacity))
+
+
+def _ask(url: str, result: Result, console: Console) -> None:
+    options = result.options
+    end = result.started + timedelta(seconds=options.ramp_s + options.duration_s)
+    steady_s = max(1.0, options.duration_s - SETTLE_S)
+    result.prometheus = prometheus.ask(url, end, steady_s)
+    progress.from_prometheus(result, console)
 
 
 def _exit_code(result: Result, *, find_capacity: bool) -> int:

@@ -117,5 +117,14 @@ def summary(result: Result, console: Console) -> None:
         console.print(f"[bold red]These figures can't be trusted:[/] {reason}", highlight=False)
 
 
+def from_prometheus(result: Result, console: Console) -> None:
+    table = Table(title="From Prometheus, steady part")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name, value in result.prometheus.items():
+        table.add_row(name, f"{value:.4g}")
+    console.print(table)
+
+
 def _of_stages(result: Result) -> set[str]:
     return {f"{name}_{q}" for name in result.stages for q in ("p50", "p95", "p99", "max")}

@@ -4,15 +4,21 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
+from typing import Any
 
 import httpx
 
 TIMEOUT_S = 10.0
 
+OURS = "on (job, instance) greenroom_loop_lag_seconds_count"
+"""Every Greenroom process has it: what else the Prometheus scrapes is left out."""
+
+CORES = "cores"
 QUERIES = {
-    "cores": "sum(rate(process_cpu_seconds_total[{window}]))",
-    "cores by job": "sum by (job) (rate(process_cpu_seconds_total[{window}]))",
-    "memory, MiB, by job": "sum by (job) (process_resident_memory_bytes) / 1048576",
+    CORES: f"sum(rate(process_cpu_seconds_total[{{window}}]) and {OURS})",
+    "cores by job": f"sum by (job) (rate(process_cpu_seconds_total[{{window}}]) and {OURS})",
+    "memory, MiB, by job": f"sum by (job) (process_resident_memory_bytes and {OURS}) / 1048576",
     "frame age p95, s, by kind": "histogram_quantile(0.95, sum by (kind, le) "
     "(rate(greenroom_item_age_seconds_bucket[{window}])))",
     "loop lag p99, s, by job": "histogram_quantile(0.99, sum by (job, le) "
@@ -20,31 +26,47 @@ QUERIES = {
     "drops a second, by kind": 'sum by (kind) (rate(greenroom_items_total{{outcome="dropped",'
     'reason!="not_sampled"}}[{window}]))',
 }
-"""PromQL; {window} is the run's length."""
-
-SHORTEST_WINDOW_S = 60
-"""A rate needs at least two scrapes, of which the usual distance is 15 s."""
+"""PromQL; {window} is the length of the run's steady part."""
 
 
 class PrometheusError(RuntimeError):
-    """The server does not answer, or refuses the query; says what it said."""
+    """The server does not answer, refuses the query or knows too little; says what to do."""
 
 
-def ask(url: str, seconds: float) -> dict[str, float]:
-    """Figures over the last `seconds`, by name and labels. Raises PrometheusError."""
-    window = f"{max(SHORTEST_WINDOW_S, math.ceil(seconds))}s"
+def check(url: str) -> None:
+    """That a Prometheus answers there, before a run is spent on it. Raises PrometheusError."""
+    with httpx.Client(base_url=url, timeout=TIMEOUT_S) as http:
+        _query(http, "vector(1)", None)
+
+
+def ask(url: str, end: datetime, seconds: float) -> dict[str, float]:
+    """Figures over the `seconds` before `end`, by name and labels. Raises PrometheusError.
+
+    A rate over a window that begins before the run would take the idle time in.
+    """
+    window = f"{max(1, math.floor(seconds))}s"
     figures: dict[str, float] = {}
     with httpx.Client(base_url=url, timeout=TIMEOUT_S) as http:
         for name, query in QUERIES.items():
-            try:
-                answer = http.get("/api/v1/query", params={"query": query.format(window=window)})
-                answer.raise_for_status()
-                found = answer.json()["data"]["result"]
-            except (httpx.HTTPError, KeyError, ValueError) as error:
-                raise PrometheusError(f"Prometheus at {url}: {error!r}") from error
-            for series in found:
+            for series in _query(http, query.format(window=window), end):
                 value = float(series["value"][1])
                 labels = ", ".join(f"{k}={v}" for k, v in sorted(series["metric"].items()))
                 if math.isfinite(value):
                     figures[f"{name} ({labels})" if labels else name] = value
+    if CORES not in figures:
+        raise PrometheusError(
+            f"Prometheus at {url} has no two scrapes of a Greenroom process in the run's steady "
+            f"{window}: does it scrape this deployment, and often enough? Else raise --duration"
+        )
     return figures
+
+
+def _query(http: httpx.Client, query: str, at: datetime | None) -> list[dict[str, Any]]:
+    parameters = {"query": query} | ({"time": at.isoformat()} if at else {})
+    try:
+        answer = http.get("/api/v1/query", params=parameters)
+        answer.raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["data"]["result"]
+    except (httpx.HTTPError, httpx.InvalidURL, KeyError, TypeError, ValueError) as error:
+        raise PrometheusError(f"Prometheus at {http.base_url}: {error!r}") from error
+    return found

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import uvloop
@@ -238,6 +239,7 @@ class LoadTest:
         distrust = self._watch.distrust(steady, ended, own_cores, late_ms)
         distrust += self._doubts(sessions)
         return Result(
+            started=datetime.now(UTC) - timedelta(seconds=time.monotonic() - started),
             options=self._plan.options,
             trusted=not distrust,
             distrust=distrust,
