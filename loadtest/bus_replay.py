@@ -69,6 +69,7 @@ class BusSession:
                 self.connected = False
                 await self._registry.end(info.session_id, "candidate")
                 await self.tap.release(info.session_id)
+            self.result.hints = probe.hints
             if probe.first_signal_s is not None:
                 self.result.first_signal_ms = (probe.first_signal_s - started) * 1000
             await self._report(info.session_id, token, min(1, len(questions)))

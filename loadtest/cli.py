@@ -320,9 +320,13 @@ def record(
     duration: Annotated[float, typer.Option(help="seconds at most")] = 600.0,
 ) -> None:
     """Capture a session's media and events from the bus, if its candidate agreed to that."""
+
+    def began() -> None:
+        print(f"Capturing until the session ends, {duration:.0f} s at most", flush=True)
+
     try:
         with capture.Writer(out) as writer:
-            asyncio.run(capturing.record(nats, session, writer, duration))
+            asyncio.run(capturing.record(nats, session, writer, duration, began))
     except (BusError, capture.CaptureError) as error:
         print(f"greenroom: {error}", file=sys.stderr)
         raise typer.Exit(UNUSABLE) from error

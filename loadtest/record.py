@@ -7,6 +7,7 @@ promises that it stays in the browser. Sessions of the load tester agree.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import nats.errors
 from greenroom.v1.capture_pb2 import Captured, CaptureStarted
@@ -23,8 +24,17 @@ PENDING = 1024
 """Messages that may wait to be written: some ten seconds of a session."""
 
 
-async def record(nats_url: str, session_id: str, writer: Writer, duration_s: float) -> None:
-    """Until the session ends, or `duration_s`. Raises CaptureError, BusError."""
+async def record(
+    nats_url: str,
+    session_id: str,
+    writer: Writer,
+    duration_s: float,
+    began: Callable[[], None] = lambda: None,
+) -> None:
+    """Until the session ends, or `duration_s`. Raises CaptureError, BusError.
+
+    began: called when all that comes from then on is captured.
+    """
     connection = await connect(nats_url)
     try:
         try:
@@ -61,6 +71,8 @@ async def record(nats_url: str, session_id: str, writer: Writer, duration_s: flo
 
         for subject in (f"media.{session_id}.*", f"events.{session_id}"):
             await connection.subscribe(subject, cb=take, pending_msgs_limit=PENDING)
+        await connection.flush()
+        began()
         try:
             async with asyncio.timeout(duration_s):
                 await _write(waiting, writer)

@@ -94,6 +94,8 @@ class SessionProbe:
         """Burnt pictures whose number could not be read."""
         self.frames = 0
         self.chunks = 0
+        self.hints: list[str] = []
+        """Triggers, in the order of their decisions."""
         self.triggers: dict[int, int] = {}
         """Of each hint: the end of its window to the emission of what completed it."""
 
@@ -166,6 +168,7 @@ class SessionProbe:
             self._stages.add_us("answers", trace.emitted_us - trace.received_us)
 
     def _hint(self, hint: Hint) -> None:
+        self.hints.append(hint.trigger)
         emitted_us = self._ends.get(hint.header.capture_time_us)
         if emitted_us is not None:
             self.triggers[hint.header.capture_time_us] = emitted_us

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.client import Client
 from loadtest.result import read
-from tests.system.conftest import Greenroom, start, stop
+from tests.system.conftest import BODY, Greenroom, recording, start, stop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 DEMO = "video_talking/latentsync_demo3_gestures_en.mp4"
 GREENROOM = str(Path(sys.executable).parent / "greenroom")
 SESSIONS = 2
+CAPTURED_S = 8
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,47 @@ async def test_two_sessions(greenroom: Greenroom, shared_data: Path, tmp_path: P
     assert result.processes["gateway"].cores > 0
     page = await asyncio.to_thread((tmp_path / "report.html").read_text)
     assert "Plotly.newPlot" in page
+
+
+async def test_a_captured_session_at_the_bus(
+    greenroom: Greenroom, shared_data: Path, tmp_path: Path
+) -> None:
+    """A session over WebRTC is captured by the command, and loads the services as two."""
+    path = tmp_path / "session.greenroom"
+    consent = {"camera": True, "microphone": True, "training": True}
+    async with Client.create(greenroom.url, BODY | {"consent": consent}) as client:
+        capturing = await asyncio.create_subprocess_exec(
+            GREENROOM,
+            *("record", client.session_id, "--nats", greenroom.nats_url, "--out", str(path)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        assert capturing.stdout is not None
+        assert b"Capturing" in await capturing.stdout.readline()
+        await client.join(await recording(shared_data / DEMO), CAPTURED_S)
+        await client.ask(client.created["questions"][0]["id"])
+        await client.until_sent()
+        await client.end()
+        said, _ = await capturing.communicate()
+    assert capturing.returncode == 0, said
+    assert b"lost" not in said
+    code, words = await command(
+        *("loadtest", "--at", "bus", "--url", greenroom.url, "--nats", greenroom.nats_url),
+        *("--recording", str(path), "--sessions", str(SESSIONS), "--ramp", "1"),
+        *("--duration", str(2 * CAPTURED_S), "--no-metrics", "--out", str(tmp_path)),
+    )
+    assert code in (0, 3), words
+    result = await asyncio.to_thread(read, tmp_path / "result.json")
+    assert [s.outcome for s in result.sessions] == ["completed"] * SESSIONS, words
+    assert [s.report for s in result.sessions] == ["complete"] * SESSIONS
+    assert result.metrics["accounting_errors"] == 0
+    assert 14 < result.metrics["frames_per_second"] < 16, "as captured, over the seam too"
+    for stage in ("capture_to_publish_video", "bus_voice", "face", "gesture", "transcript"):
+        assert result.stages[stage].count > 0, stage
+    for session in result.sessions:
+        for kind in ("face", "gesture", "voice"):
+            assert session.accounting[kind]["processed"] > 0, kind
+        assert session.accounting["face"]["received"] > 0.9 * 15 * 2 * CAPTURED_S
 
 
 async def test_a_broken_objective_and_a_lossy_network(
