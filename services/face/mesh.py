@@ -33,22 +33,6 @@ SAME_FACE = 0.6
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
 """Mesh points at the outer corners of the person's right and left eye."""
 
-# Which mesh points the refined outputs replace (MediaPipe's face landmarks with attention).
-# fmt: off
-LIPS = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409,
-        78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415,
-        76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306, 184, 74, 73, 72, 11, 302, 303, 304, 408,
-        62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292, 183, 42, 41, 38, 12, 268, 271, 272, 407]
-RIGHT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173, 130, 25,
-             110, 24, 23, 22, 26, 112, 243, 247, 30, 29, 27, 28, 56, 190, 226, 31, 228, 229, 230,
-             231, 232, 233, 244, 113, 225, 224, 223, 222, 221, 189, 35, 124, 46, 53, 52, 65, 143,
-             111, 117, 118, 119, 120, 121, 128, 245, 156, 70, 63, 105, 66, 107, 55, 193]
-LEFT_EYE = [263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398, 359,
-            255, 339, 254, 253, 252, 256, 341, 463, 467, 260, 259, 257, 258, 286, 414, 446, 261,
-            448, 449, 450, 451, 452, 453, 464, 342, 445, 444, 443, 442, 441, 413, 265, 353, 276,
-            283, 282, 295, 372, 340, 346, 347, 348, 349, 350, 357, 465, 383, 300, 293, 334, 296,
-            336, 285, 417]
-# fmt: on
 RIGHT_IRIS, LEFT_IRIS = 468, 473
 """First of the five points of each iris: its centre."""
 
@@ -126,24 +110,12 @@ class FaceTracker:
         if box.size < 8:
             return None
         patch, back = crop(image, box, SIZE)
-        names = [output.name for output in _mesh().get_outputs()]
-        raw = dict(zip(names, _mesh().run(None, {"input_1": patch[None]}), strict=True))
-        flag = float(1 / (1 + np.exp(-raw["conv_faceflag"].ravel()[0])))
+        points, [flag] = _mesh().run(None, {"input_1": patch[None]})
         if flag < FACE_FLAG:
             return None
-        points = np.zeros((POINTS, 3), np.float32)
-        points[:468] = raw["output_mesh_identity"].reshape(468, 3)
-        points[LIPS, :2] = raw["output_lips"].reshape(-1, 2)
-        for name, eye, iris, corners in (
-            ("output_left_eye:0", RIGHT_EYE, RIGHT_IRIS, (33, 133)),
-            ("output_right_eye:0", LEFT_EYE, LEFT_IRIS, (263, 362)),
-        ):
-            points[eye, :2] = raw[name].reshape(-1, 2)
-            points[iris : iris + 5, :2] = raw[name.replace("eye", "iris")].reshape(5, 2)
-            points[iris : iris + 5, 2] = points[list(corners), 2].mean()
         points[:, :2] = to_picture(points[:, :2], back)
         points[:, 2] *= box.size / SIZE
-        return Face(points, flag, 0)
+        return Face(points, float(flag), 0)
 
 
 def box_of(found: Detection) -> RotatedBox:
