@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 from aiortc import (
@@ -28,6 +27,7 @@ from gateway.audio import AudioReceiver, Chunker
 from gateway.capture_clock import CaptureClock, SenderClock
 from gateway.opus import PACKET_SAMPLES
 from gateway.payload import READERS, PacketReader
+from gateway.receive import Assembler, ReceivePath
 from gateway.settings import GatewaySettings
 from gateway.video import JpegEncoder, Sampler, VideoReceiver
 from services.runtime.bus import now_us
@@ -49,12 +49,6 @@ DATA_CHANNEL_LIMIT = 1_000
 
 DATA_CHANNEL_BUFFER = 16_384
 """Past this the channel is stalled, and hints go by server-sent events alone."""
-
-
-class Assembler(Protocol):
-    """What an aiortc receiver asks of its jitter buffer."""
-
-    def add(self, packet: RtpPacket) -> tuple[bool, None]: ...
 
 
 class Discarded:
@@ -97,6 +91,7 @@ class Peer:
         self._executor = executor
         self._sink = sink
         self._clock = SenderClock()
+        self._path = ReceivePath()
         self._channel: RTCDataChannel | None = None
         self._video: VideoReceiver | None = None
         self._audio: AudioReceiver | None = None
@@ -178,6 +173,7 @@ class Peer:
             self._chunker.sequence = other._chunker.sequence
 
     async def close(self) -> None:
+        self._path.close()
         try:
             await self._connection.close()
         finally:
@@ -240,10 +236,8 @@ class Peer:
         return self._audio
 
     def _hook(self, receiver: RTCRtpReceiver, assembler: Assembler, clock: CaptureClock) -> None:
-        """aiortc has no hooks here: its receiver keeps NACK, RTX, REMB and reports, and
-        hands every packet to `__jitter_buffer.add`, which now never returns a frame, so
-        that neither its decoder thread nor its unbounded queues get anything to do."""
-        setattr(receiver, "_RTCRtpReceiver__jitter_buffer", assembler)  # noqa: B010 - mangled
+        """aiortc's receiver keeps NACK, RTX, REMB and reports; packets and clocks are ours."""
+        self._path.hook(receiver, assembler)
         handle_rtcp = receiver._handle_rtcp_packet
         receive = receiver.receive
 

@@ -1,0 +1,259 @@
+"""Media from the socket to assembly, without a queue, a task switch and a dozen calls a packet.
+
+aiortc takes each datagram through a STUN parser, a queue, a task and a chain of coroutines,
+and reads header extensions that nobody asks for: two thirds of what a gateway did. Here a
+packet of a stream that aiortc has routed once is authenticated and handed on where it
+arrives. All else (STUN, DTLS, RTCP, retransmissions, a stream's first packet) still goes
+aiortc's way, whose NACK, REMB and receiver reports count both ways' packets alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from struct import Struct
+from typing import Any, Protocol
+
+import pylibsrtp
+from aiortc import RTCRtpReceiver
+from aiortc.codecs import depayload, is_rtx
+from aiortc.rtcdtlstransport import RTCDtlsTransport
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
+
+from gateway.capture_clock import NTP_TO_UNIX_S
+from services.runtime.bus import now_us
+
+HEADER = Struct("!BBHLL")
+"""RTP's fixed header (RFC 3550, 5.1)."""
+EXTENSION = Struct("!HH")
+"""Profile and length in 32-bit words of what precedes the header extensions."""
+
+VERSION = 2
+"""Of RTP in the first two bits: no STUN, DTLS or TURN datagram has them so (RFC 7983)."""
+PADDING, EXTENDED, SOURCES, MARKED, TYPE = 0x20, 0x10, 0x0F, 0x80, 0x7F
+RTCP_TYPES = range(64, 96)
+"""Payload types that a multiplexed stream can't have: they would read as RTCP (RFC 5761, 4)."""
+
+ONE_BYTE_PROFILE = 0xBEDE
+"""Of header extensions (RFC 8285, 4.2), the only form that browsers send unasked."""
+
+MAX_STREAMS = 8
+"""SSRCs of one connection at a time: sound, picture and a few new starts of theirs."""
+
+REMB_INTERVAL_MS, REMB_DROP = 200, 0.97
+"""Between reports of the bandwidth, unless it fell by more (libwebrtc's RembThrottler): under
+overuse aiortc's estimator has one for each packet."""
+
+MAX_FEEDBACK = 16
+"""RTCP messages under way: while the network takes none, more would only wait."""
+
+
+Received = Callable[[bytes | str, tuple[Any, ...]], None]
+"""A protocol's datagram_received."""
+
+
+class Assembler(Protocol):
+    """What an aiortc receiver asks of its jitter buffer."""
+
+    def add(self, packet: RtpPacket) -> tuple[bool, None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One SSRC of a receiver, with aiortc's own counts of it."""
+
+    receiver: RTCRtpReceiver
+    codecs: dict[int, RTCRtpCodecParameters]
+    """By payload type; without retransmission."""
+    statistics: Any
+    nack: Any
+    estimator: Any
+    """aiortc's StreamStatistics, NackGenerator and RemoteBitrateEstimator; for sound the
+    last two are None."""
+    assembler: Assembler
+
+
+class ReceivePath:
+    """A peer's streams: `hook` each of its receivers, `close` before aiortc does."""
+
+    def __init__(self) -> None:
+        self._transports: dict[RTCDtlsTransport, _Transport] = {}
+
+    def hook(self, receiver: RTCRtpReceiver, assembler: Assembler) -> None:
+        """Take over the receiver's streams, each after its first packet.
+
+        aiortc has no hooks here. Its jitter buffer's place is taken too, for what still goes
+        aiortc's way: `add` never returns a frame, so that neither its decoder thread nor
+        its unbounded queues get anything to do.
+        """
+        setattr(receiver, "_RTCRtpReceiver__jitter_buffer", assembler)  # noqa: B010 - mangled
+        handle = receiver._handle_rtp_packet
+
+        async def handled(packet: RtpPacket, arrival_time_ms: int) -> None:
+            await handle(packet, arrival_time_ms)
+            transport = receiver.transport
+            if transport not in self._transports:
+                self._transports[transport] = _Transport(transport)
+            self._transports[transport].know(packet, receiver, assembler)
+
+        receiver._handle_rtp_packet = handled  # type: ignore[method-assign]
+
+    def close(self) -> None:
+        """From here on nothing is handed on."""
+        for transport in self._transports.values():
+            transport.streams.clear()
+
+
+class _Transport:
+    """The streams that come over one DTLS transport."""
+
+    def __init__(self, transport: RTCDtlsTransport) -> None:
+        self.streams: dict[int, Stream] = {}
+        """By SSRC."""
+        self._srtp = transport._rx_srtp
+        extensions = transport._rtp_header_extensions_map
+        self._send_time_id = _own(extensions, "HeaderExtensionsMap", "ids").abs_send_time
+        self._feedback: set[asyncio.Task[None]] = set()
+        self._reported = (0, 0)
+        """The bandwidth last told, bit/s, and when, ms."""
+        connection = transport.transport._connection
+        self._queue = connection._queue
+        for protocol in connection._protocols:
+            taken = self._before(protocol.datagram_received)
+            protocol.datagram_received = taken  # type: ignore[assignment,method-assign]
+
+    def know(self, packet: RtpPacket, receiver: RTCRtpReceiver, assembler: Assembler) -> None:
+        """A packet went aiortc's way, authenticated: the next of its stream need not."""
+        codecs: dict[int, RTCRtpCodecParameters] = {
+            number: codec
+            for number, codec in _own(receiver, "RTCRtpReceiver", "codecs").items()
+            if not is_rtx(codec) and number not in RTCP_TYPES
+        }
+        statistics = _own(receiver, "RTCRtpReceiver", "remote_streams").get(packet.ssrc)
+        if packet.payload_type not in codecs or not statistics or packet.ssrc in self.streams:
+            return
+        if len(self.streams) >= MAX_STREAMS:
+            del self.streams[next(iter(self.streams))]
+        self.streams[packet.ssrc] = Stream(
+            receiver,
+            codecs,
+            statistics,
+            _own(receiver, "RTCRtpReceiver", "nack_generator"),
+            _own(receiver, "RTCRtpReceiver", "remote_bitrate_estimator"),
+            assembler,
+        )
+
+    def _before(self, otherwise: Received) -> Received:
+        """Take the datagrams of known streams; the rest goes on as before."""
+
+        def received(data: bytes | str, address: tuple[Any, ...]) -> None:
+            if (
+                isinstance(data, bytes)
+                and len(data) >= HEADER.size
+                and data[0] >> 6 == VERSION
+                and (stream := self.streams.get(int.from_bytes(data[8:12], "big"))) is not None
+                and data[1] & TYPE in stream.codecs
+                and self._queue.empty()  # what still waits for aiortc's task came before
+            ):
+                self._take(stream, data)
+            else:
+                otherwise(data, address)
+
+        return received
+
+    def _take(self, stream: Stream, data: bytes) -> None:
+        """As RTCDtlsTransport's and RTCRtpReceiver's handling of a packet."""
+        try:
+            packet, extensions = parse(self._srtp.unprotect(data))
+        except (pylibsrtp.Error, ValueError):
+            return  # forged, repeated or garbled: not a packet of the stream
+        if not stream.receiver._enabled:
+            return
+        if stream.estimator is not None:
+            self._estimate(stream, packet, send_time(extensions, self._send_time_id))
+        stream.statistics.add(packet)
+        if stream.nack is not None and stream.nack.add(packet):
+            missing = sorted(stream.nack.missing)
+            self._send(stream.receiver._send_rtcp_nack(packet.ssrc, missing))
+        codec = stream.codecs[packet.payload_type]
+        try:
+            data = depayload(codec, packet.payload) if packet.payload else b""
+        except ValueError:
+            return
+        packet._data = data  # type: ignore[attr-defined]
+        need_key, _ = stream.assembler.add(packet)
+        if need_key:
+            self._send(stream.receiver._send_rtcp_pli(packet.ssrc))
+
+    def _estimate(self, stream: Stream, packet: RtpPacket, sent: int | None) -> None:
+        """The bandwidth that the sender may use, told as REMB (draft-alvestrand-rmcat-remb)."""
+        if sent is None:
+            return
+        now_ms, size = _ntp_ms(), len(packet.payload) + packet.padding_size
+        estimate = stream.estimator.add(now_ms, sent, size, packet.ssrc)
+        ssrc = _own(stream.receiver, "RTCRtpReceiver", "rtcp_ssrc")
+        if estimate is None or ssrc is None:
+            return
+        told, told_ms = self._reported
+        if now_ms - told_ms < REMB_INTERVAL_MS and estimate[0] >= REMB_DROP * told:
+            return
+        self._reported = (estimate[0], now_ms)
+        report = RtcpPsfbPacket(RTCP_PSFB_APP, ssrc, 0, pack_remb_fci(*estimate))
+        self._send(stream.receiver._send_rtcp(report))
+
+    def _send(self, message: Coroutine[Any, Any, None]) -> None:
+        if len(self._feedback) >= MAX_FEEDBACK:
+            message.close()
+            return
+        task = asyncio.get_running_loop().create_task(message)
+        self._feedback.add(task)
+        task.add_done_callback(self._feedback.discard)
+
+
+def _ntp_ms() -> int:
+    """aiortc's clock.current_ms, which the estimator also gets by aiortc's own way."""
+    return now_us() // 1_000 + NTP_TO_UNIX_S * 1_000
+
+
+def _own(of: object, kind: str, name: str) -> Any:
+    """An attribute that aiortc keeps for itself, by its mangled name."""
+    return getattr(of, f"_{kind}__{name}")
+
+
+def parse(data: bytes) -> tuple[RtpPacket, bytes]:
+    """(an RTP packet, its header extensions with their profile and length). Raises ValueError.
+
+    As RtpPacket.parse, which takes ten times as long for extensions that nobody reads here.
+    """
+    first, second, number, timestamp, ssrc = HEADER.unpack_from(data)
+    start, end, extensions = HEADER.size + 4 * (first & SOURCES), len(data), b""
+    if first & EXTENDED:
+        if end < start + EXTENSION.size:
+            raise ValueError("RTP header extensions are cut off")
+        _, words = EXTENSION.unpack_from(data, start)
+        past = start + EXTENSION.size + 4 * words
+        start, extensions = past, data[start:past]
+    padding = data[-1] if first & PADDING else 0
+    end -= padding
+    if start > end or (first & PADDING and not padding):
+        raise ValueError("an RTP packet is shorter than it says")
+    packet = RtpPacket(second & TYPE, second // MARKED, number, timestamp, ssrc, data[start:end])
+    packet.padding_size = padding
+    return packet, extensions
+
+
+def send_time(extensions: bytes, number: int | None) -> int | None:
+    """abs-send-time, 6.18 fixed-point seconds, of one-byte header extensions (RFC 8285);
+    None where there is none."""
+    if not number or not extensions or EXTENSION.unpack_from(extensions)[0] != ONE_BYTE_PROFILE:
+        return None
+    place = EXTENSION.size
+    while place + 3 < len(extensions):
+        head = extensions[place]
+        if head >> 4 == number:
+            return int.from_bytes(extensions[place + 1 : place + 4], "big")
+        # A zero octet is padding; any other head is followed by its length + 1 octets.
+        place += 2 + (head & 0x0F) if head else 1
+    return None

@@ -1,0 +1,126 @@
+"""The way of a packet from the socket, against aiortc's own."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import pytest
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtp import HeaderExtensionsMap, RtpPacket
+from greenroom.v1.common_pb2 import Kind
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import receive
+from gateway.receive import parse, send_time
+from services.runtime.bus import Bus
+from tests.gateway.conftest import Gateway
+from tests.gateway.test_peer import SECONDS, accounts_of, audio, media_of, sending, video_of
+
+MID, SEND_TIME = 1, 3
+EXTENSIONS = HeaderExtensionsMap()
+EXTENSIONS.configure(
+    RTCRtpParameters(
+        headerExtensions=[
+            RTCRtpHeaderExtensionParameters(MID, "urn:ietf:params:rtp-hdrext:sdes:mid"),
+            RTCRtpHeaderExtensionParameters(
+                SEND_TIME, "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+            ),
+        ]
+    )
+)
+
+
+@given(st.data())
+def test_a_packet_is_read_as_aiortc_reads_it(data: st.DataObject) -> None:
+    packet = RtpPacket(
+        payload_type=data.draw(st.integers(0, 127)),
+        marker=data.draw(st.integers(0, 1)),
+        sequence_number=data.draw(st.integers(0, 2**16 - 1)),
+        timestamp=data.draw(st.integers(0, 2**32 - 1)),
+        ssrc=data.draw(st.integers(0, 2**32 - 1)),
+        payload=data.draw(st.binary(max_size=40)),
+    )
+    packet.csrc = data.draw(st.lists(st.integers(0, 2**32 - 1), max_size=15))
+    packet.padding_size = data.draw(st.integers(0, 255))
+    packet.extensions.mid = data.draw(st.sampled_from([None, "0", "video"]))
+    packet.extensions.abs_send_time = data.draw(st.none() | st.integers(0, 2**24 - 1))
+    read, extensions = parse(packet.serialize(EXTENSIONS))
+    expected = RtpPacket.parse(packet.serialize(EXTENSIONS), EXTENSIONS)
+    for name in (
+        *("payload_type", "marker", "sequence_number", "timestamp", "ssrc", "payload"),
+        "padding_size",
+    ):
+        assert getattr(read, name) == getattr(expected, name)
+    assert send_time(extensions, SEND_TIME) == expected.extensions.abs_send_time
+    assert send_time(extensions, None) is None
+
+
+@given(st.binary(min_size=12, max_size=60))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    data = bytes([data[0] & 0x3F | 0x80]) + data[1:]
+    try:
+        read, extensions = parse(data)
+    except ValueError:
+        with pytest.raises(ValueError, match="RTP"):
+            RtpPacket.parse(data)
+        return
+    sent = send_time(extensions, SEND_TIME)
+    assert sent is None or 0 <= sent < 2**24
+    with contextlib.suppress(ValueError):  # aiortc also reads the extensions nobody asks for
+        assert read.payload == RtpPacket.parse(data).payload
+
+
+async def test_only_the_first_packets_go_the_long_way(
+    gateway: Gateway, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And every packet goes one of the two."""
+    short: list[RtpPacket] = []
+    read = receive.parse
+
+    def counted(data: bytes) -> tuple[RtpPacket, bytes]:
+        packet, extensions = read(data)
+        short.append(packet)
+        return packet, extensions
+
+    monkeypatch.setattr(receive, "parse", counted)
+    session = await gateway.create()
+    async with media_of(bus, session) as (frames, chunks):
+        video, sound = video_of("VP8"), audio()
+        async with sending(session, video, sound):
+            await video.done.wait()
+            await sound.done.wait()
+        await session.post("end")
+    accounts = await accounts_of(bus, session)
+    assert len(frames) > 0.5 * 15 * SECONDS
+    assert len(chunks) > 0.8 * 25 * SECONDS
+    streams = {packet.ssrc for packet in short}
+    assert len(streams) == 2
+    heard = accounts[Kind.KIND_GATEWAY_AUDIO].received
+    soft = [packet for packet in short if packet.timestamp and len(packet.payload) < 200]
+    assert len(soft) >= 0.9 * heard
+    assert sum(account.dropped.get("late", 0) for account in accounts.values()) == 0
+
+
+async def test_forged_packets_are_nothing(gateway: Gateway, bus: Bus) -> None:
+    """What the keys don't authenticate reaches no stream, and ends none."""
+    session = await gateway.create()
+    video, sound = video_of("VP8"), audio()
+    async with sending(session, video, sound) as connection:
+        await asyncio.sleep(0.5)
+        live = gateway.context.sessions.get(session.id)
+        assert live
+        assert live.peer
+        (transport,) = live.peer._path._transports.values()
+        protocol = connection.sctp or connection.getTransceivers()[0].sender.transport
+        sender: Any = protocol.transport
+        for ssrc, stream in list(transport.streams.items()):
+            forged = receive.HEADER.pack(0x80, next(iter(stream.codecs)), 7, 7, ssrc)
+            await sender._send(forged + bytes(40))
+            await sender._send(forged + bytes(1_600))  # longer than libsrtp's room
+        await video.done.wait()
+        await sound.done.wait()
+        assert connection.connectionState == "connected"
+        await session.post("end")
+    accounts = await accounts_of(bus, session)
+    assert 0.8 * SECONDS * 50 <= accounts[Kind.KIND_GATEWAY_AUDIO].received <= len(sound._packets)
