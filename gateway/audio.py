@@ -24,6 +24,7 @@ MAX_CONCEALED_PACKETS = 25
 """Half a second. A longer hole is a lost connection, not loss: the timeline jumps."""
 
 
+SAMPLE_BYTES = 2
 TIMESTAMPS_PER_SAMPLE = 48_000 // SAMPLE_RATE
 """Opus's RTP clock is 48 kHz whatever is decoded (RFC 7587, 4.1)."""
 
@@ -35,29 +36,26 @@ class Chunker:
         self._session_id = session_id
         self._emit = emit
         self.sequence = 0
-        self._samples: list[npt.NDArray[np.int16]] = []
-        self._concealed: list[npt.NDArray[np.bool_]] = []
-        """For each sample of `_samples`."""
-        self._length = 0
+        self._pcm = bytearray()
+        self._concealed = bytearray()
+        """For each sample of `_pcm` 0 or 1."""
         self._start_us = 0
 
     def add(self, samples: npt.NDArray[np.int16], capture_us: int, concealed: bool) -> None:
         """capture_us: of the first sample."""
-        if self._length == 0:
+        if not self._pcm:
             self._start_us = capture_us
-        self._samples.append(samples)
-        self._concealed.append(np.full(len(samples), concealed))
-        self._length += len(samples)
-        while self._length >= CHUNK_SAMPLES:
+        self._pcm += samples.astype("<i2", copy=False).tobytes()
+        self._concealed += bytes((concealed,)) * len(samples)
+        while len(self._concealed) >= CHUNK_SAMPLES:
             self._cut()
 
     def jump(self) -> None:
         """The timeline has a hole: what is not a whole chunk is let go."""
-        self._samples, self._concealed, self._length = [], [], 0
+        self._pcm.clear()
+        self._concealed.clear()
 
     def _cut(self) -> None:
-        whole, concealed = np.concatenate(self._samples), np.concatenate(self._concealed)
-        chunk, rest = whole[:CHUNK_SAMPLES], whole[CHUNK_SAMPLES:]
         self._emit(
             AudioChunk(
                 header=Header(
@@ -65,15 +63,15 @@ class Chunker:
                     sequence=self.sequence,
                     capture_time_us=self._start_us,
                 ),
-                pcm=chunk.astype("<i2").tobytes(),
+                pcm=bytes(self._pcm[: SAMPLE_BYTES * CHUNK_SAMPLES]),
                 sample_rate=SAMPLE_RATE,
-                concealed_samples=int(concealed[:CHUNK_SAMPLES].sum()),
+                concealed_samples=self._concealed.count(1, 0, CHUNK_SAMPLES),
             )
         )
         self.sequence += 1
         self._start_us += CHUNK_SAMPLES * MICROSECONDS // SAMPLE_RATE
-        self._samples, self._length = [rest], len(rest)
-        self._concealed = [concealed[CHUNK_SAMPLES:]]
+        del self._pcm[: SAMPLE_BYTES * CHUNK_SAMPLES]
+        del self._concealed[:CHUNK_SAMPLES]
 
 
 class AudioReceiver:

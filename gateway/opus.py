@@ -73,6 +73,7 @@ class OpusDecoder:
         if error.value != OPUS_OK or not self._state:
             raise OpusError(f"opus_decoder_create failed: {error.value}")
         self._buffer = np.zeros(MAX_PACKET_SAMPLES, np.int16)
+        self._address: int = self._buffer.ctypes.data
 
     def decode(self, packet: bytes) -> npt.NDArray[np.int16]:
         """[n] samples of a packet that arrived. Raises OpusError on a corrupt one.
@@ -96,7 +97,7 @@ class OpusDecoder:
             self._state,
             packet,
             len(packet) if packet else 0,
-            self._buffer.ctypes.data,
+            self._address,
             samples,
             int(fec),
         )

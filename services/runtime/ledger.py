@@ -21,6 +21,7 @@ class Ledger:
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
+        self._counted = telemetry.ITEMS.labels(kind, "processed", "")
         self._lock = threading.Lock()
         self._received = 0
         self._processed = 0
@@ -33,7 +34,7 @@ class Ledger:
     def processed(self) -> None:
         with self._lock:
             self._processed += 1
-        telemetry.ITEMS.labels(self._kind, "processed", "").inc()
+        self._counted.inc()
 
     def drop(self, reason: str) -> None:
         with self._lock:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 
 import structlog
-from opentelemetry import propagate
+from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
@@ -93,6 +93,8 @@ def serve_metrics(settings: RuntimeSettings) -> None:
 
 def trace_headers() -> dict[str, str] | None:
     """W3C trace context for a message; None without an active trace (headers cost parsing)."""
+    if not trace.get_current_span().get_span_context().is_valid:
+        return None
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     return carrier or None
