@@ -24,6 +24,7 @@ from sse_starlette import EventSourceResponse
 from gateway import errors
 from gateway.context import Context, context_of
 from gateway.errors import ApiError
+from gateway.forward import FORWARDED
 from gateway.registry import bearer, candidate_of, new_token
 from gateway.schemas import (
     EndRequest,
@@ -92,20 +93,20 @@ async def create_session(
     request: Request, body: SessionRequest, authorization: Authorization = None
 ) -> SessionCreated:
     """A new practice. A returning candidate sends the candidate_token of an earlier one."""
-    context = context_of(request)
-    context.sessions.admit_another()
     if not (body.consent.camera or body.consent.microphone):
         raise ApiError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "Neither camera nor microphone is consented to: there is nothing to practise with.",
             "Consent to one of them.",
         )
+    context = context_of(request)
     candidate_token = bearer(authorization) or new_token()
     candidate_id = candidate_of(f"Bearer {candidate_token}")
-    chosen = _questions(body)
     consent = Consent(**body.consent.model_dump())
-    info, token = await context.registry.create(candidate_id, chosen, consent, body.live_hints)
-    await context.sessions.open(info)
+    async with context.sessions.another(with_room=FORWARDED in request.headers):
+        chosen = _questions(body)
+        info, token = await context.registry.create(candidate_id, chosen, consent, body.live_hints)
+        await context.sessions.open(info)
     session = info.session_id
     settings = context.settings
     return SessionCreated(

@@ -3,6 +3,7 @@
 Gateways may share a port (SO_REUSEPORT) or stand behind a balancer that knows nothing of
 sessions. A session has one home, where it was made or, when that died, where it was next
 asked for; its home answers on the bus with the address at which other gateways reach it.
+A new session goes on to a gateway that has room when the one that is asked has none.
 """
 
 from __future__ import annotations
@@ -25,8 +26,13 @@ log = structlog.get_logger(__name__)
 
 SESSION_PATH = re.compile(r"/(?:api/sessions|whip)/([0-9a-f]{24})(?:/|$)")
 
+CREATION = "/api/sessions"
+
 FORWARDED = "x-greenroom-forwarded"
 """On a request that came from another gateway: it goes no further."""
+
+TRIES = 3
+"""Gateways that a new session is offered to: what had room may be full a moment later."""
 
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "host"})
 """Headers of one connection (RFC 9110, 7.6.1), and what the client sets anew."""
@@ -55,24 +61,35 @@ class Forward:
             return
         request = Request(scope, receive)
         body = await request.body()
-        try:
-            response = await self._ask(home, request, body)
-        except httpx.ConnectError as error:
-            # It died a moment ago, or can't be reached from here: the session moves here.
-            log.warning("another gateway is out of reach", error=type(error).__name__)
-            await self._app(scope, replay(body, receive), send)
-            return
-        await response(scope, receive, send)
+        tries = TRIES if _creates(scope) else 1
+        while home and tries:
+            tries -= 1
+            try:
+                response = await self._ask(home, request, body)
+            except httpx.ConnectError as error:
+                # It died a moment ago, or can't be reached from here: the session moves here.
+                log.warning("another gateway is out of reach", error=type(error).__name__)
+                break
+            if not (_creates(scope) and response.status_code == HTTPStatus.SERVICE_UNAVAILABLE):
+                await response(scope, receive, send)
+                return
+            if response.background:
+                await response.background()  # its answer is not read
+            home = await self._home(scope)
+        await self._app(scope, replay(body, receive), send)
 
     async def _home(self, scope: Scope) -> str:
-        """Address of another gateway whose session this request is of; empty for our own."""
-        found = SESSION_PATH.match(scope["path"])
-        if found is None or any(name == FORWARDED.encode() for name, _ in scope["headers"]):
-            return ""
+        """Address of another gateway that this request is for; empty when it is for this one."""
         context: Context = scope["app"].state.context
-        session_id = found[1]
-        if not context.bus.connected or context.sessions.get(session_id):
+        forwarded = any(name == FORWARDED.encode() for name, _ in scope["headers"])
+        if forwarded or not context.bus.connected:
             return ""
+        if _creates(scope):
+            return await context.sessions.elsewhere()
+        found = SESSION_PATH.match(scope["path"])
+        if found is None or context.sessions.get(found[1]):
+            return ""
+        session_id = found[1]
         told = await context.bus.ask(f"gateway.{session_id}")
         return (told or b"").decode()
 
@@ -109,6 +126,10 @@ class Forward:
             if name.lower().decode() not in HOP_BY_HOP
         ]
         return response
+
+
+def _creates(scope: Scope) -> bool:
+    return (scope["method"], scope["path"]) == ("POST", CREATION)
 
 
 def _query(query: bytes) -> bytes:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
+import nats.errors
 import structlog
 from greenroom.v1.session_pb2 import SessionInfo
+from nats.aio.subscription import Subscription
 from nats.js.kv import KV_DEL, KV_PURGE
 from prometheus_client import Gauge
 
@@ -33,6 +35,10 @@ RETRY_AFTER_S = 30
 WAITING_PLACES = 4
 """Sessions that may wait for their connection, for each that may be connected."""
 
+ROOM = "gateways.room"
+"""On the bus: a gateway answers here as long as it has room for another session, with the
+address at which other gateways reach it."""
+
 CLOSE_PATIENCE_S = 5.0
 """For all sessions together when the gateway stops."""
 
@@ -54,6 +60,11 @@ class Sessions:
         self._live: dict[str, LiveSession] = {}
         self._joining: set[str] = set()
         """Sessions whose offer is being answered: they have a place already."""
+        self._making = 0
+        """Sessions that are being made: there is a place less already."""
+        self._room: Subscription | None = None
+        """While others are told that there is room."""
+        self._telling = asyncio.Lock()
         self._going: dict[str, SessionInfo] = {}
         """All sessions that have not ended, at any gateway, by the bucket."""
         self._gone: set[str] = set()
@@ -96,11 +107,45 @@ class Sessions:
             live = await self.open(info)
             return await live.connect(offer)
 
-    def admit_another(self) -> None:
-        """Raises ApiError 503 when this gateway can't take a further session."""
-        if len(self._live) >= self._settings.max_sessions * (1 + WAITING_PLACES):
+    @contextlib.asynccontextmanager
+    async def another(self, *, with_room: bool) -> AsyncIterator[None]:
+        """Around the making of a session. Raises ApiError 503 when this gateway can't take it.
+
+        with_room: only where it is sure of a place once it connects.
+        """
+        here = len(self._live) + self._making
+        if here >= self._settings.max_sessions * (1 + WAITING_PLACES) or (
+            with_room and not self._has_room
+        ):
             raise full("All places are taken at the moment.")
         self._admit("")
+        self._making += 1
+        try:
+            yield
+        finally:
+            self._making -= 1
+            await self._tell_room()
+
+    @property
+    def _has_room(self) -> bool:
+        """Even if all who wait for their connection get it."""
+        here = len(self._live) + self._making
+        return here < self._settings.max_sessions and not self._load.busy
+
+    async def elsewhere(self) -> str:
+        """Address of another gateway that has room, when this one has none; else empty."""
+        if self._has_room:
+            return ""
+        await self._tell_room()  # or it would be told of itself
+        return (await self._bus.ask(ROOM) or b"").decode()
+
+    async def _tell_room(self) -> None:
+        async with self._telling:
+            if self._has_room and self._home and self._room is None:
+                self._room = await self._bus.answer(ROOM, self._home.encode)
+            elif self._room is not None and not self._has_room:
+                room, self._room = self._room, None
+                await room.unsubscribe()
 
     @contextlib.contextmanager
     def _place(self, session_id: str) -> Iterator[None]:
@@ -176,6 +221,7 @@ class Sessions:
                 await live.disconnect("unreachable")
             if reason := self._over(live, now):
                 await self._end_or_leave(live.id, reason)
+        await self._tell_room()
         connected = sum(1 for live in self._live.values() if live.connected)
         CONNECTED.labels("connected").set(connected)
         CONNECTED.labels("waiting").set(len(self._live) - connected)
@@ -209,6 +255,9 @@ class Sessions:
 
     async def close(self) -> None:
         """The gateway stops: its sessions wait for another one."""
+        if self._room:
+            with contextlib.suppress(nats.errors.Error):  # the bus may be gone already
+                await self._room.unsubscribe()
         closing = [
             asyncio.create_task(live.close("gateway stopped")) for live in self._live.values()
         ]

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 import httpx
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
+from gateway import sessions
+from services.runtime import tasks
 from services.runtime.bus import Bus
 from tests.conftest import free_port
 from tests.gateway.conftest import Gateway, RunGateway, Session
-from tests.gateway.test_sessions import until
+from tests.gateway.test_sessions import joined, report_late, until, well_past_busy
 from tests.gateway.test_whip import connected, fragment, offer_of, trickle
 
 
@@ -102,18 +104,77 @@ async def test_one_port_for_both(run_gateway: RunGateway) -> None:
     """The kernel deals connections out; every request of every session is answered."""
     port = free_port()
     async with run_gateway(shared_port=port) as one, run_gateway(shared_port=port) as two:
-        sessions = []
+        made = []
         for _ in range(16):  # a connection each, so that both get some
             async with httpx.AsyncClient(base_url=one.url, timeout=10) as http:
                 created = await http.post("/api/sessions", json={"question_count": 1})
-                sessions.append(Session(one, created.json()))
+                made.append(Session(one, created.json()))
         homes = [gateway.context.sessions for gateway in (one, two)]
         assert all(len(home._live) > 0 for home in homes)
         assert sum(len(home._live) for home in homes) == 16
-        for session in sessions:
+        for session in made:
             for _ in range(4):
                 async with httpx.AsyncClient(base_url=one.url, timeout=10) as http:
                     path = f"/api/sessions/{session.id}"
                     state = await http.get(path, headers=session.headers)
                     assert state.json()["state"] == "waiting"
         assert sum(len(home._live) for home in homes) == 16
+
+
+async def test_a_full_gateway_sends_new_sessions_to_one_with_room(run_gateway: RunGateway) -> None:
+    async with run_gateway(max_sessions=1) as one, run_gateway(max_sessions=1) as two:
+        await until(lambda: two.context.sessions._room is not None)
+        first, second = await one.create(), await one.create()
+        assert one.context.sessions.get(first.id)
+        assert two.context.sessions.get(second.id), "made where there is room"
+        async with joined(first), joined(second):
+            for gateway in (one, two):
+                refused = await gateway.http.post("/api/sessions", json={})
+                assert refused.status_code == 503
+                assert int(refused.headers["Retry-After"]) > 0
+        await first.post("end")
+        await until(lambda: one.context.sessions._room is not None)
+        third = await two.create()
+        assert one.context.sessions.get(third.id)
+
+
+async def test_sessions_made_at_once_are_spread(run_gateway: RunGateway) -> None:
+    """What two gateways hold is what they have places for, though one alone was asked."""
+    async with run_gateway(max_sessions=2) as one, run_gateway(max_sessions=2) as two:
+        await until(lambda: two.context.sessions._room is not None)
+        made = await asyncio.gather(*(one.create() for _ in range(4)))
+        for gateway in (one, two):
+            here = [s for s in made if gateway.context.sessions.get(s.id)]
+            assert len(here) == 2
+
+
+async def test_a_gateway_short_of_time_sends_them_too(run_gateway: RunGateway) -> None:
+    async with run_gateway(busy_ms=2_000) as one, run_gateway() as two:
+        await until(lambda: two.context.sessions._room is not None)
+        late = asyncio.create_task(report_late(one.context.sessions._load))
+        try:
+            await well_past_busy(one.context.sessions._load)
+            session = await one.create()
+        finally:
+            await tasks.end([late])
+        assert two.context.sessions.get(session.id)
+
+
+async def test_the_one_with_room_is_out_of_reach(run_gateway: RunGateway, bus: Bus) -> None:
+    """The session waits here for a place, as it would without any other gateway."""
+    nowhere = f"http://127.0.0.1:{free_port()}".encode()
+    async with run_gateway(max_sessions=1) as gateway:
+        other = await bus.answer(sessions.ROOM, lambda: nowhere)
+        await gateway.create()
+        second = await gateway.create()
+        assert gateway.context.sessions.get(second.id)
+        await other.unsubscribe()
+
+
+async def test_a_bad_request_is_refused_by_whoever_gets_it(run_gateway: RunGateway) -> None:
+    async with run_gateway(max_sessions=1) as one, run_gateway(max_sessions=1) as two:
+        await until(lambda: two.context.sessions._room is not None)
+        await one.create()
+        refused = await one.http.post("/api/sessions", json={"question_count": -1})
+        assert refused.status_code == 422
+        assert not two.context.sessions._live

@@ -8,7 +8,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.system.conftest import Greenroom, recording, replay, start, stop
+from loadtest.client import Client
+from tests.system.conftest import BODY, Greenroom, recording, replay, start, stop
 from tests.system.test_replay import DEMO, check_accounting
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -47,3 +48,26 @@ async def test_one_dies(greenroom: Greenroom) -> None:
         async with httpx.AsyncClient(base_url=greenroom.url, timeout=10) as http:
             created = await http.post("/api/sessions", json={})
             assert created.status_code == 201
+
+
+async def test_new_sessions_go_where_there_is_room(tmp_path: Path, shared_data: Path) -> None:
+    """A place at each of two processes: two sessions get one, whichever is asked; no third."""
+    places = {"GREENROOM_GATEWAYS": "2", "GREENROOM_MAX_SESSIONS": "1"}
+    full = await asyncio.to_thread(start, tmp_path, places)
+    try:
+        source = await recording(shared_data / DEMO)
+        async with Client.create(full.url, BODY) as first, Client.create(full.url, BODY) as second:
+            await first.join(source, 5)
+            await second.join(source, 5)
+            for _ in range(8):  # a connection each, so that both processes are asked
+                async with httpx.AsyncClient(base_url=full.url, timeout=10) as http:
+                    refused = await http.post("/api/sessions", json={})
+                    assert refused.status_code == 503
+                    assert int(refused.headers["Retry-After"]) > 0
+            await asyncio.gather(first.until_sent(), second.until_sent())
+            for client in (first, second):
+                await client.end()
+                report, _, _ = await client.report()
+                assert report["coverage"]
+    finally:
+        await asyncio.to_thread(stop, full)
