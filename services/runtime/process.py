@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -21,6 +22,10 @@ log = structlog.get_logger(__name__)
 
 Settings = TypeVar("Settings", bound=RuntimeSettings)
 
+GIL_SWITCH_S = 0.0005
+"""How long the analysis thread may go on in Python while the event loop has a message to
+take. Python's default is 5 ms, two and a half times the bus's whole budget."""
+
 LAG_PROBE_S = 0.5
 CONNECT_RETRY_S = 0.2
 
@@ -34,6 +39,7 @@ def run(
     """Connect, report healthy, serve until SIGTERM or SIGINT, then let go in order."""
     telemetry.configure_logging(settings, name)
     telemetry.serve_metrics(settings)
+    sys.setswitchinterval(GIL_SWITCH_S)
     uvloop.run(_main(name, settings, serve, register))
 
 
