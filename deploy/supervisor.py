@@ -11,7 +11,6 @@ import contextlib
 import ctypes
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +19,8 @@ from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from deploy.ports import listens
 
 BIN = Path(sys.executable).parent
 CONFIG = Path(__file__).with_name("nats.conf")
@@ -201,7 +202,7 @@ class System:
 
     def _check_ports(self) -> None:
         for program in self.programs:
-            if _listens(program.port):
+            if listens(program.port):
                 raise StartError(
                     f"port {program.port} for {program.name} is taken: is Greenroom running "
                     "already? Stop it, or set GREENROOM_HTTP_PORT, GREENROOM_NATS_PORT, "
@@ -242,7 +243,7 @@ class System:
     async def _until_up(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
         for program in self.programs:
-            while not _listens(program.port):
+            while not listens(program.port):
                 if time.monotonic() > deadline:
                     raise StartError(f"{program.name} did not come up: see its lines above")
                 await asyncio.sleep(POLL_S)
@@ -288,12 +289,6 @@ async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
 
 def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.2)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 async def run(settings: SystemSettings) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import sys
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +15,7 @@ import typer
 from aiortc import RTCIceServer
 from rich.console import Console
 
+from deploy.ports import listens
 from deploy.supervisor import SystemSettings
 from loadtest import capacity, capture, expected, html, progress, prometheus, slo, turn
 from loadtest import compare as comparing
@@ -205,15 +205,9 @@ def _endpoints(named: list[str], target: Target) -> list[Endpoint]:
             count = settings.workers
             names += [kind] if count == 1 else [f"{kind}-{number}" for number in range(count)]
         for number, name in enumerate(names):
-            if _listens(port + number):
+            if listens(port + number):
                 found.append(Endpoint(name, f"http://127.0.0.1:{port + number}/metrics"))
     return found
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(0.2)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _with_capture(plan: Plan, paths: list[Path], console: Console) -> Plan:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from deploy.demo import SHARED_RECORDING
+from deploy.ports import free_port
 from deploy.supervisor import Output, Program, System, SystemSettings
 from loadtest.compose import composed
 from loadtest.processes import Endpoint
@@ -28,12 +28,6 @@ def demo_recording(*, layered: bool = False, burn: bool = False) -> Recording:
     """The real one where it is at hand, else the composed one."""
     path = SHARED_RECORDING if SHARED_RECORDING.is_file() else composed(default_cache())
     return load(path, layered=layered, burn=burn)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Edge(System):

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from loadtest.local import Usage, free_port
+from deploy.ports import free_port
+from loadtest.local import Usage
 from loadtest.recording import Recording
 from loadtest.whip import WhipConnection
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import grpc
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
+from deploy.ports import free_port, listens
 from services.runtime.bus import Bus
 from services.runtime.settings import RuntimeSettings
 
@@ -35,13 +35,6 @@ def shared_data() -> Path:
 grpc.aio.init_grpc_aio()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real NATS server with JetStream; a module finds no sessions of another's."""
@@ -56,12 +49,10 @@ def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def _wait_for_port(port: int, patience_s: float = 10.0) -> None:
     deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+    while not listens(port):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nothing listens on port {port}")
         time.sleep(0.02)
-    raise TimeoutError(f"nothing listens on port {port}")
 
 
 @pytest.fixture

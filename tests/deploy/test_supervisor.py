@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from deploy.ports import free_port
 from deploy.supervisor import StartError, System, SystemSettings
-from tests.conftest import free_port
 from tests.system.conftest import free_range, start
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]

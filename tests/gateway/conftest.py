@@ -13,11 +13,11 @@ import uvicorn
 from fastapi import FastAPI
 from sse_starlette.sse import AppStatus
 
+from deploy.ports import free_port
 from gateway.__main__ import listen
 from gateway.app import create_app
 from gateway.context import Context
 from gateway.settings import GatewaySettings
-from tests.conftest import free_port
 
 
 @dataclass

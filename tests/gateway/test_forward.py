@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 import httpx
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
+from deploy.ports import free_port
 from gateway import sessions
 from services.runtime import tasks
 from services.runtime.bus import Bus
-from tests.conftest import free_port
 from tests.gateway.conftest import Gateway, RunGateway, Session
 from tests.gateway.test_sessions import joined, report_late, until, well_past_busy
 from tests.gateway.test_whip import connected, fragment, offer_of, trickle

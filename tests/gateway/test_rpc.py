@@ -8,7 +8,7 @@ import pytest
 from greenroom.v1.session_pb2 import EndSessionRequest, GetSessionRequest, ListSessionsRequest
 from greenroom.v1.session_pb2_grpc import SessionServiceStub
 
-from tests.conftest import free_port
+from deploy.ports import free_port
 from tests.gateway.conftest import Gateway, RunGateway
 
 if TYPE_CHECKING:

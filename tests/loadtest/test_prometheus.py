@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from deploy.ports import free_port
 from loadtest import prometheus
 from loadtest.result import read
-from tests.conftest import free_port
 from tests.loadtest.test_run import DEMO, command
 from tests.system.conftest import Greenroom, free_range, start, stop
 

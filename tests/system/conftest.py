@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,9 +14,9 @@ import httpx
 import psutil
 import pytest
 
+from deploy.ports import free_port, listens
 from loadtest.client import Client, HeardHint
 from loadtest.recording import Recording, default_cache, load
-from tests.conftest import free_port
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -103,13 +102,8 @@ def free_range() -> int:
     """The first of a hundred ports below the ephemeral range, the next ones free too."""
     while True:
         base = 12_000 + (free_port() % 200) * PORTS
-        if not any(_listens(base + offset) for offset in range(PORTS_USED)):
+        if not any(listens(base + offset) for offset in range(PORTS_USED)):
             return base
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def stop(greenroom: Greenroom) -> None:

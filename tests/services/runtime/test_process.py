@@ -7,10 +7,10 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from deploy.ports import free_port
 from services.runtime import process
 from services.runtime.health import serve_grpc
 from services.runtime.settings import RuntimeSettings
-from tests.conftest import free_port
 
 STATUS = health_pb2.HealthCheckResponse
 
