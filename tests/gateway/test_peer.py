@@ -182,7 +182,7 @@ async def test_hints_on_the_data_channel(gateway: Gateway, bus: Bus) -> None:
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     connection.addTransceiver("audio", "sendonly")
     channel = connection.createDataChannel("hints")
-    got: asyncio.Queue[str] = asyncio.Queue()
+    got: asyncio.Queue[str] = asyncio.Queue(16)
     channel.on("message", got.put_nowait)
     await connection.setLocalDescription(await connection.createOffer())
     answer = await session.offer(connection.localDescription.sdp)
