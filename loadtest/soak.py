@@ -42,7 +42,8 @@ async def soak(
     system: System, sessions: int, seconds: float, console: Console
 ) -> tuple[dict[str, Samples], Stages, list[str]]:
     """(samples by what they are of, latencies, errors of sessions)."""
-    recording = await asyncio.to_thread(demo_recording)
+    # With temporal layers, as the page asks browsers for.
+    recording = await asyncio.to_thread(demo_recording, layered=True)
     stages, samples = Stages(), defaultdict[str, Samples](Samples)
     errors: list[str] = []
     end = time.monotonic() + seconds
