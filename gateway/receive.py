@@ -18,8 +18,10 @@ from typing import Any, Protocol
 import pylibsrtp
 from aiortc import RTCRtpReceiver
 from aiortc.codecs import depayload, is_rtx
+from aiortc.rate import RemoteBitrateEstimator
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+from aiortc.rtcrtpreceiver import NackGenerator, StreamStatistics
 from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
 
 from gateway.capture_clock import NTP_TO_UNIX_S
@@ -60,6 +62,38 @@ class Assembler(Protocol):
     def add(self, packet: RtpPacket) -> tuple[bool, None]: ...
 
 
+class Bandwidth:
+    """What a sender may use, for REMB (draft-alvestrand-rmcat-remb): aiortc's estimator, asked
+    once for all packets of a millisecond, the finest that it tells apart."""
+
+    def __init__(self, estimator: RemoteBitrateEstimator) -> None:
+        self._estimator = estimator
+        self._arrival_ms = 0
+        self._sent = 0
+        self._size = 0
+        """Of the packets of this millisecond, bytes."""
+        self._told = (0, 0)
+        """Bit/s, and when, ms."""
+
+    def add(self, sent: int, size: int, ssrc: int) -> tuple[int, list[int]] | None:
+        """sent: abs-send-time. (bit/s, SSRCs) when it is time to tell."""
+        now_ms = _ntp_ms()
+        if now_ms == self._arrival_ms:
+            self._sent, self._size = sent, self._size + size
+            return None
+        estimate = None
+        if self._size:
+            estimate = self._estimator.add(self._arrival_ms, self._sent, self._size, ssrc)
+        self._arrival_ms, self._sent, self._size = now_ms, sent, size
+        if estimate is None:
+            return None
+        told, told_ms = self._told
+        if now_ms - told_ms < REMB_INTERVAL_MS and estimate[0] >= REMB_DROP * told:
+            return None
+        self._told = (estimate[0], now_ms)
+        return estimate
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """One SSRC of a receiver, with aiortc's own counts of it."""
@@ -67,11 +101,10 @@ class Stream:
     receiver: RTCRtpReceiver
     codecs: dict[int, RTCRtpCodecParameters]
     """By payload type; without retransmission."""
-    statistics: Any
-    nack: Any
-    estimator: Any
-    """aiortc's StreamStatistics, NackGenerator and RemoteBitrateEstimator; for sound the
-    last two are None."""
+    statistics: StreamStatistics
+    nack: NackGenerator | None
+    bandwidth: Bandwidth | None
+    """Of pictures; sound's share of the path is not worth asking."""
     assembler: Assembler
 
 
@@ -116,8 +149,6 @@ class _Transport:
         extensions = transport._rtp_header_extensions_map
         self._send_time_id = _own(extensions, "HeaderExtensionsMap", "ids").abs_send_time
         self._feedback: set[asyncio.Task[None]] = set()
-        self._reported = (0, 0)
-        """The bandwidth last told, bit/s, and when, ms."""
         connection = transport.transport._connection
         self._queue = connection._queue
         for protocol in connection._protocols:
@@ -136,14 +167,10 @@ class _Transport:
             return
         if len(self.streams) >= MAX_STREAMS:
             del self.streams[next(iter(self.streams))]
-        self.streams[packet.ssrc] = Stream(
-            receiver,
-            codecs,
-            statistics,
-            _own(receiver, "RTCRtpReceiver", "nack_generator"),
-            _own(receiver, "RTCRtpReceiver", "remote_bitrate_estimator"),
-            assembler,
-        )
+        nack = _own(receiver, "RTCRtpReceiver", "nack_generator")
+        estimator = _own(receiver, "RTCRtpReceiver", "remote_bitrate_estimator")
+        bandwidth = Bandwidth(estimator) if estimator else None
+        self.streams[packet.ssrc] = Stream(receiver, codecs, statistics, nack, bandwidth, assembler)
 
     def _before(self, otherwise: Received) -> Received:
         """Take the datagrams of known streams; the rest goes on as before."""
@@ -171,8 +198,10 @@ class _Transport:
             return  # forged, repeated or garbled: not a packet of the stream
         if not stream.receiver._enabled:
             return
-        if stream.estimator is not None:
-            self._estimate(stream, packet, send_time(extensions, self._send_time_id))
+        sent = send_time(extensions, self._send_time_id) if stream.bandwidth else None
+        if stream.bandwidth is not None and sent is not None:
+            size = len(packet.payload) + packet.padding_size
+            self._tell(stream.receiver, stream.bandwidth.add(sent, size, packet.ssrc))
         stream.statistics.add(packet)
         if stream.nack is not None and stream.nack.add(packet):
             missing = sorted(stream.nack.missing)
@@ -187,21 +216,11 @@ class _Transport:
         if need_key:
             self._send(stream.receiver._send_rtcp_pli(packet.ssrc))
 
-    def _estimate(self, stream: Stream, packet: RtpPacket, sent: int | None) -> None:
-        """The bandwidth that the sender may use, told as REMB (draft-alvestrand-rmcat-remb)."""
-        if sent is None:
-            return
-        now_ms, size = _ntp_ms(), len(packet.payload) + packet.padding_size
-        estimate = stream.estimator.add(now_ms, sent, size, packet.ssrc)
-        ssrc = _own(stream.receiver, "RTCRtpReceiver", "rtcp_ssrc")
-        if estimate is None or ssrc is None:
-            return
-        told, told_ms = self._reported
-        if now_ms - told_ms < REMB_INTERVAL_MS and estimate[0] >= REMB_DROP * told:
-            return
-        self._reported = (estimate[0], now_ms)
-        report = RtcpPsfbPacket(RTCP_PSFB_APP, ssrc, 0, pack_remb_fci(*estimate))
-        self._send(stream.receiver._send_rtcp(report))
+    def _tell(self, receiver: RTCRtpReceiver, estimate: tuple[int, list[int]] | None) -> None:
+        ssrc = _own(receiver, "RTCRtpReceiver", "rtcp_ssrc")
+        if estimate is not None and ssrc is not None:
+            report = RtcpPsfbPacket(RTCP_PSFB_APP, ssrc, 0, pack_remb_fci(*estimate))
+            self._send(receiver._send_rtcp(report))
 
     def _send(self, message: Coroutine[Any, Any, None]) -> None:
         if len(self._feedback) >= MAX_FEEDBACK:

@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import itertools
 from typing import Any
 
+import numpy as np
 import pytest
+from aiortc.rate import RemoteBitrateEstimator
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtp import HeaderExtensionsMap, RtpPacket
 from greenroom.v1.common_pb2 import Kind
@@ -12,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import receive
-from gateway.receive import parse, send_time
+from gateway.capture_clock import NTP_TO_UNIX_S
+from gateway.receive import REMB_DROP, REMB_INTERVAL_MS, Bandwidth, parse, send_time
 from services.runtime.bus import Bus
 from tests.gateway.conftest import Gateway
 from tests.gateway.test_peer import SECONDS, accounts_of, audio, media_of, sending, video_of
@@ -69,6 +73,34 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     assert sent is None or 0 <= sent < 2**24
     with contextlib.suppress(ValueError):  # aiortc also reads the extensions nobody asks for
         assert read.payload == RtpPacket.parse(data).payload
+
+
+def test_the_bandwidth_is_what_aiortc_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of frames in bursts over a path whose queue grows and drains, and told less often."""
+    now = NTP_TO_UNIX_S * 1_000
+    monkeypatch.setattr(receive, "now_us", lambda: (now - NTP_TO_UNIX_S * 1_000) * 1_000)
+    ours, theirs = RemoteBitrateEstimator(), RemoteBitrateEstimator()
+    bandwidth = Bandwidth(ours)
+    told: list[tuple[int, int]] = []
+    asked: list[int] = []
+    for number in range(900):
+        sent_ms = number * 1_000 / 30
+        queue_ms = 40 * max(0.0, np.sin(number / 60))
+        for packet in range(5):
+            now = NTP_TO_UNIX_S * 1_000 + int(sent_ms + queue_ms) + packet // 3
+            sent = int((sent_ms + packet * 0.05) / 1_000 * (1 << 18)) % (1 << 24)
+            if (estimate := bandwidth.add(sent, 1_200, 1)) is not None:
+                told.append((now, estimate[0]))
+            if (estimate := theirs.add(now, sent, 1_200, 1)) is not None:
+                asked.append(estimate[0])
+    assert theirs.rate_control.state == ours.rate_control.state
+    assert ours.rate_control.current_bitrate == pytest.approx(
+        theirs.rate_control.current_bitrate, rel=0.02
+    )
+    assert told
+    assert len(told) < len(asked)
+    for (before_ms, before), (after_ms, after) in itertools.pairwise(told):
+        assert after_ms - before_ms >= REMB_INTERVAL_MS or after < REMB_DROP * before
 
 
 async def test_only_the_first_packets_go_the_long_way(
