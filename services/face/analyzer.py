@@ -73,7 +73,7 @@ class _Window:
         self.values.setdefault(name, []).append(value)
 
     def observation(self) -> Observation:
-        means = {name: float(np.mean(values)) for name, values in self.values.items()}
+        means = {name: sum(values) / len(values) for name, values in self.values.items()}
         confidence = means.pop("confidence", 1.0)
         state = FaceState(
             frames=self.frames, frames_with_face=self.with_face, faces=self.faces, **means
@@ -246,21 +246,20 @@ class FaceAnalyzer:
     def _surroundings(self, face: Face, item: Frame) -> Iterator[Observation]:
         assert self._window is not None
         height, width = item.image.shape[:2]
-        low, high = face.points[:, :2].min(0), face.points[:, :2].max(0)
-        share = float(high[0] - low[0]) / width
-        x, y = (low + high) / 2 / (width, height)
-        x0, y0 = np.clip(low, 0, (width - 1, height - 1)).astype(int)
-        x1, y1 = np.clip(high, 1, (width, height)).astype(int)
+        left, top, right, bottom = face.box
+        share = (right - left) / width
+        x0, x1 = int(min(max(left, 0), width - 1)), int(min(max(right, 1), width))
+        y0, y1 = int(min(max(top, 0), height - 1)), int(min(max(bottom, 1), height))
         inside = item.image[y0 : max(y1, y0 + 1) : 4, x0 : max(x1, x0 + 1) : 4]
         brightness = float(inside.mean()) / 255
         for name, value in (
             ("face_width", share),
-            ("centre_x", float(x)),
-            ("centre_y", float(y)),
+            ("centre_x", (left + right) / 2 / width),
+            ("centre_y", (top + bottom) / 2 / height),
             ("brightness", brightness),
         ):
             self._window.add(name, value)
-        margin = min(low[0] / width, low[1] / height, 1 - high[0] / width, 1 - high[1] / height)
+        margin = min(left / width, top / height, 1 - right / width, 1 - bottom / height)
         found = {
             "too_small": share < TOO_SMALL,
             "too_dark": brightness < TOO_DARK,
