@@ -102,11 +102,12 @@ class GestureAnalyzer:
         time_us = item.capture_us
         if time_us < self._due_us - EARLY_US:
             return
+        image = item.image  # first: one that can't be decoded leaves no trace
         self._due_us = max(self._due_us + PERIOD_US, time_us)
         yield from self._roll_window(time_us)
         assert self._window is not None
         window = self._window
-        hands = self._tracker.track(item.image, time_us)
+        hands = self._tracker.track(image, time_us)
         self._last_us = window.end_us = time_us
         window.counts.append(len(hands))
         yield from self._presence(hands, time_us)
@@ -152,7 +153,7 @@ class GestureAnalyzer:
 
     def _touches(self, hands: list[Hand], item: Frame) -> Iterator[Observation]:
         assert self._window is not None
-        face = self._face.look(item.image, item.capture_us)
+        face = self._face.look(item.image, item.capture_us, hands)
         if face is None:
             return
         touch = next((where for hand in hands if (where := touched(hand, face))), "")

@@ -10,7 +10,9 @@ import numpy.typing as npt
 from services.runtime import models
 from services.runtime.vision import Detection, RotatedBox, SsdDetector
 
-SIZE = 192
+SIZE, STEP = 192, 32
+"""Longer side of the network's input, and what its layers halve and double again: wide and tall
+pictures are not filled up to a square."""
 THRESHOLD = 0.55
 """A little over MediaPipe's 0.5: a face in warm light reaches 0.5 now and then."""
 
@@ -25,7 +27,8 @@ class PalmDetector:
     """Shared by all sessions of a process."""
 
     def __init__(self) -> None:
-        self._palms = SsdDetector(models.session("gesture", "palm_lite"), SIZE, THRESHOLD)
+        session = models.session("gesture", "palm_lite")
+        self._palms = SsdDetector(session, SIZE, THRESHOLD, step=STEP)
 
     def detect(self, image: npt.NDArray[np.uint8]) -> list[RotatedBox]:
         """Regions of hands in an RGB picture [h, w, 3], fingers up, best first."""

@@ -61,19 +61,18 @@ def decide(probabilities: Floats) -> tuple[str, float]:
 
 def bends(world: Floats) -> dict[str, float]:
     """Degrees by which each finger is bent, summed over its joints; [21, 3] world points."""
-    result = {}
-    for name, joints in FINGERS.items():
-        chain = world[[0, *joints]] if name != "thumb" else world[list(joints)]
-        bones = np.diff(chain, axis=0)
-        bones = bones / np.maximum(np.linalg.norm(bones, axis=1, keepdims=True), 1e-9)
-        cosines = (bones[1:] * bones[:-1]).sum(1)
-        angles = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
-        result[name] = float(angles.sum() if name == "thumb" else angles[1:].sum())
-    return result
+    return dict(zip(FINGERS, _bends(world).tolist(), strict=True))
+
+
+def _bends(world: Floats) -> Floats:
+    """[5] degrees, in the order of FINGERS."""
+    bones = np.diff(world[list(FINGERS.values())], axis=1)
+    bones = bones / np.maximum(np.linalg.norm(bones, axis=2, keepdims=True), 1e-9)
+    cosines = (bones[:, 1:] * bones[:, :-1]).sum(2)
+    bent: Floats = np.degrees(np.arccos(np.clip(cosines, -1, 1))).sum(1)
+    return bent
 
 
 def openness(world: Floats) -> float:
     """0 a fist .. 1 an open palm: how far the four fingers are stretched."""
-    bent = bends(world)
-    four = np.array([bent[name] for name in ("index", "middle", "ring", "pinky")])
-    return float(np.clip(1 - four / (2 * CURLED_DEG), 0, 1).mean())
+    return float(np.clip(1 - _bends(world)[1:] / (2 * CURLED_DEG), 0, 1).mean())

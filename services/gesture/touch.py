@@ -18,6 +18,10 @@ SEARCH_US = 500_000
 is kept for KEEP_US."""
 KEEP_US = 4_000_000
 
+FAR_SEARCH_US = 2_000_000
+"""While no hand is within NEAR face widths of it, its place decides nothing."""
+NEAR = 1.5
+
 FACE_REACH = 0.55
 """Fingertips within this share of the face's width of its middle touch the face."""
 
@@ -39,9 +43,12 @@ class FacePlace:
         self._searched_us: int | None = None
         self._found: tuple[int, Detection] | None = None
 
-    def look(self, image: npt.NDArray[np.uint8], capture_us: int) -> Detection | None:
-        """The largest face of an RGB picture, as last seen."""
-        if self._searched_us is None or capture_us - self._searched_us >= SEARCH_US:
+    def look(
+        self, image: npt.NDArray[np.uint8], capture_us: int, hands: list[Hand]
+    ) -> Detection | None:
+        """The largest face of an RGB picture, as last seen; the hands in it say how newly."""
+        wait_us = SEARCH_US if self._concerns(hands) else FAR_SEARCH_US
+        if self._searched_us is None or capture_us - self._searched_us >= wait_us:
             self._searched_us = capture_us
             found = [face for face in _detector().detect(image) if face.score >= FACE_SURE]
             if found:
@@ -49,6 +56,14 @@ class FacePlace:
         if self._found and capture_us - self._found[0] <= KEEP_US:
             return self._found[1]
         return None
+
+    def _concerns(self, hands: list[Hand]) -> bool:
+        if self._found is None:
+            return bool(hands)
+        left, top, right, bottom = self._found[1].box
+        middle = np.array([(left + right) / 2, (top + bottom) / 2])
+        reach = NEAR * (right - left)
+        return any((np.abs(hand.points[TIPS] - middle).max(1) < reach).any() for hand in hands)
 
 
 def touched(hand: Hand, face: Detection) -> str:

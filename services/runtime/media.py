@@ -3,7 +3,9 @@
 Times are capture times in Unix microseconds throughout.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,14 +22,23 @@ CHUNK_SAMPLES = 640
 MICROSECONDS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One analysed picture."""
+Image = npt.NDArray[np.uint8]
+"""[height, width, 3] RGB, upright."""
 
-    image: npt.NDArray[np.uint8]
-    """[height, width, 3] RGB, upright."""
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture, decoded when it is first looked at: analyzers pass frames over."""
+
+    source: Image | Callable[[], Image]
+    """The picture, or what decodes it."""
     capture_us: int
     sequence: int
+
+    @cached_property
+    def image(self) -> Image:
+        """Raises what the decoding raises."""
+        return self.source() if callable(self.source) else self.source
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
 from nats.aio.subscription import Subscription
 
 from services.runtime.bus import Bus
-from services.runtime.media import SAMPLE_RATE, Frame, Pcm
+from services.runtime.media import SAMPLE_RATE, Frame, Image, Pcm
 
 AUDIO_RING = 25
 """Chunks: one second. More could not be fresh enough to be analysed (MAX_AGE_US)."""
@@ -55,11 +55,18 @@ class VideoSource:
         return await bus.subscribe_video(session_id, take)
 
     def decode(self, message: VideoFrame) -> Frame:
-        try:
-            image = simplejpeg.decode_jpeg(message.jpeg, colorspace="RGB")
-        except ValueError as error:
-            raise BadMediaError(str(error)) from error
-        return Frame(image, message.header.capture_time_us, message.header.sequence)
+        """The picture itself is decoded, or found to be none, when the analyzer looks at it."""
+        return Frame(
+            lambda: _picture(message.jpeg), message.header.capture_time_us, message.header.sequence
+        )
+
+
+def _picture(jpeg: bytes) -> Image:
+    try:
+        picture: Image = simplejpeg.decode_jpeg(jpeg, colorspace="RGB")
+    except ValueError as error:
+        raise BadMediaError(str(error)) from error
+    return picture
 
 
 class AudioSource:

@@ -20,18 +20,33 @@ from services.runtime.vision import (
 )
 
 
-@pytest.mark.parametrize(("size", "count"), [(128, 896), (192, 2016)])
-def test_anchors_are_as_many_as_the_networks_outputs(size: int, count: int) -> None:
-    anchors = ssd_anchors(size)
+@pytest.mark.parametrize(
+    ("height", "width", "count"), [(128, 128, 896), (192, 192, 2016), (128, 192, 1344)]
+)
+def test_anchors_are_as_many_as_the_networks_outputs(height: int, width: int, count: int) -> None:
+    anchors = ssd_anchors(height, width)
     assert anchors.shape == (count, 2)
     assert anchors.min() > 0
-    assert anchors.max() < 1
+    assert (anchors.max(0) < (width, height)).all()
+    assert anchors.mean(0) == pytest.approx((width / 2, height / 2))
 
 
-@pytest.mark.parametrize(("height", "width"), [(480, 640), (1920, 1080), (1, 300)])
-def test_a_letterbox_holds_the_picture_whole(height: int, width: int) -> None:
-    boxed, scale, left, top = letterbox(np.full((height, width, 3), 255, np.uint8), 128)
-    assert boxed.shape == (128, 128, 3)
+@pytest.mark.parametrize(
+    ("height", "width", "step", "shape"),
+    [
+        (480, 640, 128, (128, 128)),
+        (1920, 1080, 128, (128, 128)),
+        (1, 300, 128, (128, 128)),
+        (360, 640, 32, (96, 128)),
+        (1920, 1080, 32, (128, 96)),
+        (1, 300, 32, (32, 128)),
+    ],
+)
+def test_a_letterbox_holds_the_picture_whole(
+    height: int, width: int, step: int, shape: tuple[int, int]
+) -> None:
+    boxed, scale, left, top = letterbox(np.full((height, width, 3), 255, np.uint8), 128, step)
+    assert boxed.shape == (*shape, 3)
     assert scale == pytest.approx(128 / max(height, width))
     lit = np.argwhere(boxed[..., 0] > 0.5)
     assert (lit.min(0) == (top, left)).all()
@@ -62,7 +77,7 @@ def test_overlapping_detections_become_one_and_distant_ones_stay() -> None:
     anchors = np.array([[0.25, 0.25], [0.26, 0.25], [0.75, 0.75], [0.5, 0.5]], np.float32)
     offsets = np.zeros((4, 8), np.float32)
     offsets[:, 2:4] = 20
-    found = decode_ssd(offsets, np.array([3.0, 2.0, 1.0, -4.0]), anchors, 128, 0.5)
+    found = decode_ssd(offsets, np.array([3.0, 2.0, 1.0, -4.0]), anchors * 128, 0.5)
     assert len(found) == 2
     assert found[0].score > found[1].score
     assert 32 < found[0].box[[0, 2]].mean() < 33.3, "between the two, nearer to the surer"
@@ -70,9 +85,9 @@ def test_overlapping_detections_become_one_and_distant_ones_stay() -> None:
 
 
 def test_no_detection_is_an_empty_list() -> None:
-    anchors = ssd_anchors(128)
+    anchors = ssd_anchors(128, 128)
     logits = np.full(len(anchors), -100.0)
-    assert decode_ssd(np.zeros((len(anchors), 16), np.float32), logits, anchors, 128, 0.5) == []
+    assert decode_ssd(np.zeros((len(anchors), 16), np.float32), logits, anchors, 0.5) == []
 
 
 def test_the_largest_is_the_widest() -> None:
