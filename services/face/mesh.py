@@ -58,7 +58,11 @@ def _mesh() -> ort.InferenceSession:
 
 
 class FaceTracker:
-    """Finds the candidate's face and follows it; searches only when it lost it."""
+    """Finds the candidate's face and follows it; searches only when it lost it.
+
+    Every frame is looked at anew, unlike a resting hand: a change of the crop so small that no eye
+    can have begun to shut is met in 0.3% of the frames of the talking clips, in 6% of all.
+    """
 
     def __init__(self, detector: SsdDetector) -> None:
         self._detector = detector
