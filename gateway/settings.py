@@ -35,13 +35,16 @@ class GatewaySettings(RuntimeSettings):
     )
     jpeg_quality: int = Field(85, ge=30, le=100, description="of the frames on the bus")
     max_sessions: int = Field(
-        24, ge=1, description="connected sessions above which new ones get 503"
+        24,
+        ge=1,
+        description="connected sessions above which new ones go to a gateway with room, or get "
+        "503 when there is none",
     )
     busy_ms: float = Field(
         200.0,
         gt=0,
         description="how late the event loop or the decoders may be on average before new "
-        "sessions get 503",
+        "sessions go to another gateway or get 503",
     )
     session_minutes: float = Field(120.0, gt=0, description="how long a session's token is valid")
     grace_seconds: float = Field(
