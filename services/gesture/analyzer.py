@@ -23,8 +23,8 @@ FIDGET_CONFIDENCE = 0.9
 """Autocorrelation at which fidgeting is certain enough for a hint (the policy asks .85)."""
 
 PERIOD_US, EARLY_US = 100_000, 8_000
-"""Ten frames a second suffice for fidgeting of up to 4.5 Hz and for strokes of .1 s; two hands
-cost 8 ms each time. A frame this early still counts as the next."""
+"""Ten frames a second suffice to find fidgeting of up to 4.5 Hz and strokes of .1 s; two hands
+cost 9 ms each time. A frame this early still counts as the next."""
 
 HIDDEN_AFTER_US = 10 * MICROSECONDS
 """No hands in view for this long."""

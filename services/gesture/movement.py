@@ -24,7 +24,9 @@ GRID_HZ = 30.0
 read from whole steps of it."""
 
 FIDGET_MIN_HZ, FIDGET_MAX_HZ = 0.8, 4.5
-"""At ten frames a second a rate over 3.5 Hz may be read as its half."""
+"""Movement is found up to here; its rate is right up to 2.5 Hz. Of the camera's 15 frames a second
+the analyzer takes two of three, and at such distances a faster one is read as its half or third;
+at even distances, ten a second, the rate is right up to 3.5 Hz."""
 
 FIDGET_MIN_REACH, FIDGET_MAX_REACH = 0.08, 0.9
 """Palm lengths, peak to peak: over the points' noise, under a gesture that means something."""

@@ -74,8 +74,9 @@ _ALL = [
         "Kendon 2004",
     ),
     Measure(
-        "fidgeting", "Fidgeting", "%", "time with small repeated hand movement (0.8-4.5 Hz) over "
-        "time with hands in view", "Mehrabian and Friedman 1986", None, 15,
+        "fidgeting", "Fidgeting", "%", "time with small repeated hand movement (0.8-4.5 Hz; its "
+        "rate is told rightly up to 2.5 Hz) over time with hands in view",
+        "Mehrabian and Friedman 1986", None, 15,
     ),
     Measure(
         "self_touch", "Touching face or hair", "%", "frames with two fingertips at face or hair "

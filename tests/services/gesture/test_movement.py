@@ -41,6 +41,31 @@ def test_small_repeated_movement_is_fidgeting_with_its_rate(hz: float) -> None:
     assert np.median([fidget.rate_hz for fidget in fidgets]) == pytest.approx(hz, rel=0.1)
 
 
+def two_of_three(hz: float) -> list[Fidget]:
+    """Fidgeting told of a shaking hand, at those of 15 frames a second that the analyzer takes."""
+    movement = HandMovement()
+    fidgets: list[Fidget] = []
+    for number in range(150):
+        if number % 3 != 1:
+            time_us = round(number * 1e6 / 15)
+            x = 320 + SIZE * 0.2 * math.sin(2 * math.pi * hz * time_us / 1e6)
+            fidget = movement.add(np.array([x, 240.0]), SIZE, time_us)[1]
+            fidgets += [fidget] if fidget else []
+    return fidgets
+
+
+@pytest.mark.parametrize("hz", [0.8, 1.0, 2.0, 2.5])
+def test_at_the_cameras_frames_its_rate_is_right_up_to_a_bound(hz: float) -> None:
+    fidgets = two_of_three(hz)
+    assert len(fidgets) >= 4
+    assert np.median([fidget.rate_hz for fidget in fidgets]) == pytest.approx(hz, rel=0.1)
+
+
+@pytest.mark.parametrize("hz", [3.0, 3.5, 4.0, 4.5])
+def test_faster_fidgeting_is_found_all_the_same(hz: float) -> None:
+    assert len(two_of_three(hz)) >= 4
+
+
 @pytest.mark.parametrize(
     ("hz", "reach"),
     [(2.0, 0.02), (2.0, 2.5), (0.2, 0.5)],
