@@ -69,20 +69,37 @@ def path(service: str, name: str) -> Path:
     return file
 
 
-def session(service: str, name: str) -> ort.InferenceSession:
+def session(service: str, name: str, *, weights: str | None = None) -> ort.InferenceSession:
     """An onnxruntime session on one thread; safe to call from several threads.
 
     Parallelism comes from sessions (one worker thread per core), not from
     operators: a thread pool inside each model fights the other processes.
+    ``weights`` names the file in which the model's external data lies.
     """
+    file = path(service, name)
+    model: str | bytes = str(file)
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3  # errors: the optimizer's advice is of no use at run time
-    return ort.InferenceSession(
-        str(path(service, name)), sess_options=options, providers=["CPUExecutionProvider"]
-    )
+    if not _has_vnni():  # sums of products of signed bytes may overflow: slower, but exact
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    if weights:
+        # Given as bytes, so that the weights may lie behind a link.
+        model = file.read_bytes()
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path",
+            str(path(service, weights).resolve().parent),
+        )
+    return ort.InferenceSession(model, sess_options=options, providers=["CPUExecutionProvider"])
+
+
+@cache
+def _has_vnni() -> bool:
+    """Whether the processor multiplies bytes into 32 bits; False where it can't be told."""
+    file = Path("/proc/cpuinfo")
+    return file.exists() and "_vnni" in file.read_text()
 
 
 def fetch(service: str) -> list[str]:

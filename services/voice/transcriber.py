@@ -1,7 +1,8 @@
 """Speech to text with Moonshine tiny (Jeffries et al. 2024) on onnxruntime.
 
 The encoder takes raw sound of any length, so a short utterance costs little. The
-decoder is greedy with a KV cache. Decoders of this kind repeat themselves or
+decoder is greedy with a KV cache. The graphs are this project's, the weights in them those of
+the package (training/voice/moonshine.py). Decoders of this kind repeat themselves or
 make text up when there is nothing to hear; see the guards below.
 """
 
@@ -41,7 +42,8 @@ MIN_MEAN_LOG_PROBABILITY = -1.5
 """Below this mean a text is a guess, as on breath, laughter or noise."""
 
 CHECKED_TOKENS = 8
-"""Of a draft in one step: each costs a fifth of a step, also when it is refused."""
+"""Of a draft in one step, also when it is refused: more would cost little, but what is quantized
+together is rounded together, and the text would differ more often from that of single steps."""
 REJOIN_TOKENS = 4
 """How far on a draft may go on after a word that is not in it."""
 
@@ -78,21 +80,22 @@ class Transcript:
 
 @cache
 def _encoder() -> ort.InferenceSession:
-    return models.session("voice", "moonshine_encoder")
+    return models.session("voice", "moonshine_encoder", weights="moonshine_encoder_weights")
+
+
+@cache
+def _cross() -> ort.InferenceSession:
+    return models.session("voice", "moonshine_cross", weights="moonshine_decoder_weights")
 
 
 @cache
 def _decoder() -> ort.InferenceSession:
-    return models.session("voice", "moonshine_decoder")
+    return models.session("voice", "moonshine_decoder", weights="moonshine_decoder_weights")
 
 
 def encode(signal: Signal) -> States:
     """The encoder's states [n, 288] of a signal [samples] in -1..1."""
-    states = _encoder().run(
-        None,
-        {"input_values": signal[None], "attention_mask": np.ones((1, len(signal)), np.int64)},
-    )[0]
-    return np.asarray(states[0])
+    return np.asarray(_encoder().run(None, {"sound": signal[None]})[0][0])
 
 
 def transcribe(
@@ -107,22 +110,22 @@ def transcribe(
     """
     signal = np.pad(signal, (0, max(MIN_SAMPLES - len(signal), 0)))
     states = encode(signal)
-    decoding = _Decoding(states, len(signal))
+    decoding = _Decoding(states)
     limit = int(len(signal) / SAMPLE_RATE * TOKENS_PER_SECOND) + SPARE_TOKENS
     rest = list(draft or [])
     token, tokens, scores = tokenizer.BEGIN, list[int](), list[float]()
     while len(tokens) < limit:
         checked = rest[: min(CHECKED_TOKENS, limit - len(tokens) - 1)]
-        logits = decoding.step([token, *checked])
-        kept = _agreed(logits, rest[: len(logits)], keep_within)
-        if kept == len(logits):  # its last token has yet to be fed
+        follows = decoding.step([token, *checked])
+        kept = _agreed(follows, rest[: len(follows)], keep_within)
+        if kept == len(follows):  # its last token has yet to be fed
             said, rest = rest[:kept], rest[kept:]
         else:
             decoding.forget(len(checked) - kept)
-            said = [*checked[:kept], int(logits[kept].argmax())]
+            said = [*checked[:kept], int(follows[kept].argmax())]
             rest = _behind(said[-1], rest[kept:])
         token = said[-1]
-        scores += [float(_log_softmax(row)[t]) for row, t in zip(logits, said, strict=False)]
+        scores += [float(row[t]) for row, t in zip(follows, said, strict=False)]
         tokens += said
         if token == tokenizer.END:
             tokens, scores = tokens[:-1], scores[:-1]
@@ -135,10 +138,10 @@ def transcribe(
     return Transcript(tokens, scores, states)
 
 
-def _agreed(logits: npt.NDArray[np.float32], draft: list[int], within: float) -> int:
-    """How many tokens of a draft the decoder would say too; logits [n, vocabulary]."""
+def _agreed(follows: npt.NDArray[np.float32], draft: list[int], within: float) -> int:
+    """How many tokens of a draft the decoder would say too; ``follows`` [n, vocabulary]."""
     for i, token in enumerate(draft):
-        if logits[i].max() - logits[i, token] > within:
+        if follows[i].max() - follows[i, token] > within:
             return i
     return len(draft)
 
@@ -153,47 +156,21 @@ def _behind(token: int, draft: list[int]) -> list[int]:
 class _Decoding:
     """The decoder on one stretch of sound, with its KV cache."""
 
-    def __init__(self, states: States, samples: int) -> None:
-        self._states = states[None]
-        self._mask = np.ones((1, samples), np.int64)  # by sample: the model thins it out itself
-        empty = np.zeros((1, HEADS, 0, HEAD_SIZE), np.float32)
-        self._cache = {
-            f"past_key_values.{layer}.{side}.{part}": empty
-            for layer in range(LAYERS)
-            for side in ("decoder", "encoder")
-            for part in ("key", "value")
-        }
-        self._started = False
+    def __init__(self, states: States) -> None:
+        self._heard = _cross().run(None, {"states": states[None]})[0]
+        self._past = np.zeros((2 * LAYERS, HEADS, 0, HEAD_SIZE), np.float32)
 
     def step(self, tokens: list[int]) -> npt.NDArray[np.float32]:
-        """Logits [len(tokens), vocabulary] for what follows each token."""
-        logits, *present = _decoder().run(
+        """Log probabilities [len(tokens), vocabulary] of what follows each token."""
+        found, self._past = _decoder().run(
             None,
-            {
-                "encoder_attention_mask": self._mask,
-                "input_ids": np.array([tokens], np.int64),
-                "encoder_hidden_states": self._states,
-                "use_cache_branch": np.array([self._started]),
-                **self._cache,
-            },
+            {"tokens": np.array([tokens], np.int64), "past": self._past, "heard": self._heard},
         )
-        for name, value in zip(self._cache, present, strict=True):
-            # The sound's keys and values are worked out in the first step only.
-            if not self._started or ".decoder." in name:
-                self._cache[name] = value
-        self._started = True
-        return np.asarray(logits[0])
+        return np.asarray(found[0])
 
     def forget(self, count: int) -> None:
         """As if the last ``count`` tokens had not been."""
-        for name, value in self._cache.items():
-            if count and ".decoder." in name:
-                self._cache[name] = np.ascontiguousarray(value[:, :, :-count])
-
-
-def _log_softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    shifted = logits - logits.max()
-    return np.asarray(shifted - np.log(np.exp(shifted).sum()))
+        self._past = self._past[:, :, : self._past.shape[2] - count]
 
 
 def loop_start(tokens: list[int]) -> int | None:
