@@ -113,10 +113,10 @@ class FaceAnalyzer:
 
     def analyze(self, item: Frame) -> Iterable[Observation]:
         """See Analyzer.analyze."""
-        time_us = item.capture_us
+        time_us, image = item.capture_us, item.image  # undecodable: counted in no window
         yield from self._roll_window(time_us)
         assert self._window is not None
-        face = self._tracker.track(item.image, time_us)
+        face = self._tracker.track(image, time_us)
         self._window.frames += 1
         self._window.end_us = time_us
         if face is None:
