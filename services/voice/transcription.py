@@ -17,8 +17,9 @@ MAX_WAITING = 8
 """Utterances that may wait, of all the process's sessions: about 2 s of work. What comes
 on top is refused, and the analyzer tells so."""
 
-MAX_WAITING_PARTIALS = 2
-"""An unfinished utterance is worth transcribing only when it is next: behind the one at work."""
+MAX_WAITING_PARTIALS = 5
+"""Unfinished utterances among them: a session has one at most, and one that is refused waits
+for its next turn, half a second later. The rest of the places is for whole utterances."""
 
 Work = Callable[[], Hearing]
 

@@ -1,7 +1,7 @@
 import threading
 
 from services.voice.hearing import Hearing
-from services.voice.transcription import MAX_WAITING, Background, Inline
+from services.voice.transcription import MAX_WAITING, MAX_WAITING_PARTIALS, Background, Inline
 
 NOTHING = Hearing([], [], [], [])
 
@@ -15,17 +15,16 @@ def test_the_queue_is_bounded_and_finals_come_before_partials() -> None:
         return NOTHING
 
     try:
-        running = background.submit(work, partial=True)
-        next_one = background.submit(work, partial=True)
-        assert running
-        assert next_one
-        assert background.submit(work, partial=True) is None
+        partials = [background.submit(work, partial=True) for _ in range(MAX_WAITING)]
+        room = MAX_WAITING - MAX_WAITING_PARTIALS
+        assert [one is not None for one in partials] == [True] * MAX_WAITING_PARTIALS + [
+            False
+        ] * room
         finals = [background.submit(work, partial=False) for _ in range(MAX_WAITING)]
-        assert [final is not None for final in finals] == [True] * 6 + [False] * 2
+        assert [one is not None for one in finals] == [True] * room + [False] * MAX_WAITING_PARTIALS
     finally:
         gate.set()
-    assert running.result(10) is NOTHING
-    last = finals[5]
+    last = finals[room - 1]
     assert last
     assert last.result(10) is NOTHING
 
