@@ -11,6 +11,9 @@ from services.face.mesh import POINTS, SIZE
 from services.runtime import models
 from services.runtime.media import Floats
 from services.runtime.vision import RotatedBox, crop
+
+pytest.importorskip("onnx", reason="needs the training packages: make training-setup")
+
 from training.face import graph
 
 

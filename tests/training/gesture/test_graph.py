@@ -11,6 +11,9 @@ from services.gesture.palms import SIZE, STEP
 from services.runtime import models
 from services.runtime.media import Floats
 from services.runtime.vision import letterbox
+
+pytest.importorskip("onnx", reason="needs the training packages: make training-setup")
+
 from training.gesture import graph
 
 

@@ -10,8 +10,11 @@ import pytest
 from services.runtime import models
 from services.voice import transcriber
 from services.voice.transcriber import HEAD_SIZE, HEADS, LAYERS
-from training.voice import moonshine
 from training.voice.sound import load
+
+pytest.importorskip("onnx", reason="needs the training packages: make training-setup")
+
+from training.voice import moonshine
 
 Array = npt.NDArray[np.float32]
 
