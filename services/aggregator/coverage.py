@@ -20,18 +20,25 @@ KINDS = (
     Kind.KIND_ANSWERS,
 )
 
+LOST = "worker_lost"
+"""The reason for what a worker held when it died."""
+
 LEAST_SPEECH = 0.005
 """Share of speech below which nothing was heard: a click is no voice."""
 
 
 def coverage(state: SessionState) -> list[Coverage]:
     totals: dict[Kind.ValueType, Accounting] = defaultdict(Accounting)
-    for (kind, _), account in sorted(state.accounting.items()):
+    newest = dict(sorted(state.accounting))  # of each kind the last lease
+    for (kind, lease), account in sorted(state.accounting.items()):
         total = totals[kind]
         total.received += account.received
         total.processed += account.processed
-        total.pending += account.pending
         total.final |= account.final
+        if lease == newest[kind]:
+            total.pending += account.pending
+        elif account.pending:  # another worker has gone on: it was lost with the one that had it
+            total.dropped[LOST] += account.pending
         for reason, count in account.dropped.items():
             total.dropped[reason] += count
     made = []

@@ -266,9 +266,14 @@ def sessions(draw: st.DrawFn, *, live_hints: bool = True) -> list[Message]:
     return [*opening(live_hints=live_hints), *ordered, *final, *accounts, *closing(130)]
 
 
-def account(kind: Kind.ValueType, received: int, *, final: bool = True, lease: int = 1) -> Signal:
+def account(
+    kind: Kind.ValueType, received: int, *, final: bool = True, lease: int = 1, pending: int = 0
+) -> Signal:
+    processed = received - pending
     return Signal(
         header=Header(session_id=SESSION, capture_time_us=START_US),
         kind=kind,
-        accounting=Accounting(received=received, processed=received, final=final, lease=lease),
+        accounting=Accounting(
+            received=received, processed=processed, pending=pending, final=final, lease=lease
+        ),
     )

@@ -8,6 +8,7 @@ from greenroom.v1.signals_pb2 import FaceEvent, Signal, VoiceEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.aggregator.coverage import coverage
 from services.aggregator.fold import Fold
 from services.aggregator.report import to_json, write
 from services.aggregator.state import SessionState
@@ -155,6 +156,17 @@ def test_an_older_accounting_does_not_replace_a_newer_one() -> None:
     got = state(*opening(), newer, older)
     assert [account_.received for account_ in got.accounting.values()] == [20]
     assert got.analyzers_done == [Kind.KIND_FACE]
+
+
+def test_what_a_dead_worker_held_is_told_as_lost() -> None:
+    first = account(Kind.KIND_FACE, 10, final=False, lease=1, pending=2)
+    (before,) = (c for c in coverage(state(*opening(), first)) if c.kind == Kind.KIND_FACE)
+    assert before.accounting.pending == 2
+    second = account(Kind.KIND_FACE, 30, lease=5)
+    (after,) = (c for c in coverage(state(*opening(), first, second)) if c.kind == Kind.KIND_FACE)
+    assert (after.accounting.received, after.accounting.processed) == (40, 38)
+    assert dict(after.accounting.dropped) == {"worker_lost": 2}
+    assert after.accounting.pending == 0
 
 
 def test_a_session_whose_end_was_never_said_ends_with_its_last_media() -> None:
