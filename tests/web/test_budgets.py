@@ -86,7 +86,7 @@ async def test_hints_come_fast_and_move_nothing(page: Page, greenroom: Greenroom
     latencies: list[float] = []
 
     def on_request(request: Request) -> None:
-        if request.url.endswith("/shown"):
+        if "/budget-" in request.url and request.url.endswith("/shown"):
             latencies.append(json.loads(request.post_data or "")["latency_ms"])
 
     page.on("request", on_request)
