@@ -157,14 +157,16 @@ class _Transport:
 
     def know(self, packet: RtpPacket, receiver: RTCRtpReceiver, assembler: Assembler) -> None:
         """A packet went aiortc's way, authenticated: the next of its stream need not."""
+        if packet.ssrc in self.streams:
+            return
         codecs: dict[int, RTCRtpCodecParameters] = {
             number: codec
             for number, codec in _own(receiver, "RTCRtpReceiver", "codecs").items()
             if not is_rtx(codec) and number not in RTCP_TYPES
         }
         statistics = _own(receiver, "RTCRtpReceiver", "remote_streams").get(packet.ssrc)
-        if packet.payload_type not in codecs or not statistics or packet.ssrc in self.streams:
-            return
+        if packet.payload_type not in codecs or statistics is None:
+            return  # a retransmission, or nothing that aiortc took
         if len(self.streams) >= MAX_STREAMS:
             del self.streams[next(iter(self.streams))]
         nack = _own(receiver, "RTCRtpReceiver", "nack_generator")
