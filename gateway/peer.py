@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.codecs import is_rtx
+from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
 from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
 from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
@@ -123,6 +124,7 @@ class Peer:
             self._take_receivers()
             answer = await self._connection.createAnswer()
             await self._connection.setLocalDescription(answer)
+            self._path.listen(self._dtls_transports())
         except BaseException as error:  # aiortc raises many kinds on what its parser let pass
             await self.close()
             if isinstance(error, Exception):
@@ -181,6 +183,12 @@ class Peer:
                 self._audio.close()
             if self._video:
                 await self._video.close()
+
+    def _dtls_transports(self) -> Iterable[RTCDtlsTransport]:
+        for transceiver in self._connection.getTransceivers():
+            yield transceiver.receiver.transport
+        if self._connection.sctp:
+            yield self._connection.sctp.transport
 
     # --- media
 

@@ -4,32 +4,47 @@ aiortc takes each datagram through a STUN parser, a queue, a task and a chain of
 and reads header extensions that nobody asks for: two thirds of what a gateway did. Here a
 packet of a stream that aiortc has routed once is authenticated and handed on where it
 arrives. All else (STUN, DTLS, RTCP, retransmissions, a stream's first packet) still goes
-aiortc's way, whose NACK, REMB and receiver reports count both ways' packets alike.
+aiortc's way, whose NACK, REMB and receiver reports count both ways' packets alike (its
+transport's own counters, which nothing here reads, do not).
+
+Some of what aiortc trusts a sender with is bounded here: anybody's datagram may not end a
+connection, nor a client's packets a gateway's time or memory.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import struct
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from struct import Struct
 from typing import Any, Protocol
 
 import pylibsrtp
+import structlog
 from aiortc import RTCRtpReceiver
 from aiortc.codecs import depayload, is_rtx
 from aiortc.rate import RemoteBitrateEstimator
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpreceiver import NackGenerator, StreamStatistics
-from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    RTP_HISTORY_SIZE,
+    RtcpPsfbPacket,
+    RtpPacket,
+    pack_remb_fci,
+)
+from aiortc.utils import uint16_add
 
+from gateway.assembly import SEQUENCE_MODULUS
 from gateway.capture_clock import NTP_TO_UNIX_S
 from services.runtime.bus import now_us
 
-HEADER = Struct("!BBHLL")
+log = structlog.get_logger(__name__)
+
+HEADER = struct.Struct("!BBHLL")
 """RTP's fixed header (RFC 3550, 5.1)."""
-EXTENSION = Struct("!HH")
+EXTENSION = struct.Struct("!HH")
 """Profile and length in 32-bit words of what precedes the header extensions."""
 
 VERSION = 2
@@ -41,8 +56,16 @@ RTCP_TYPES = range(64, 96)
 ONE_BYTE_PROFILE = 0xBEDE
 """Of header extensions (RFC 8285, 4.2), the only form that browsers send unasked."""
 
+MAX_DATAGRAM = 1_500
+"""Bytes: libsrtp's room as pylibsrtp makes it, which raises what aiortc does not catch for more.
+No path of the Internet carries as much."""
+
+MAX_SOURCES = 16
+"""SSRCs of one receiver, retransmission's and new starts among them: each stands in every
+receiver report, and a report of 57 is longer than pylibsrtp protects."""
+
 MAX_STREAMS = 8
-"""SSRCs of one connection at a time: sound, picture and a few new starts of theirs."""
+"""SSRCs that come straight at a time: sound, picture and a few new starts of theirs."""
 
 REMB_INTERVAL_MS, REMB_DROP = 200, 0.97
 """Between reports of the bandwidth, unless it fell by more (libwebrtc's RembThrottler): under
@@ -64,7 +87,8 @@ class Assembler(Protocol):
 
 class Bandwidth:
     """What a sender may use, for REMB (draft-alvestrand-rmcat-remb): aiortc's estimator, asked
-    once for all packets of a millisecond, the finest that it tells apart."""
+    once for all packets of a millisecond, the finest that it tells apart. (A retransmission,
+    which goes aiortc's way, may overtake that millisecond.)"""
 
     def __init__(self, estimator: RemoteBitrateEstimator) -> None:
         self._estimator = estimator
@@ -108,11 +132,25 @@ class Stream:
     assembler: Assembler
 
 
+class Nack(NackGenerator):
+    """aiortc's, with the same result, but not number by number through a leap."""
+
+    def add(self, packet: RtpPacket) -> bool:
+        if self.max_seq is not None:
+            ahead = uint16_add(packet.sequence_number, -self.max_seq)
+            if RTP_HISTORY_SIZE + 1 < ahead < SEQUENCE_MODULUS // 2:
+                # What is missing from further back is forgotten in any case.
+                self.max_seq = uint16_add(packet.sequence_number, -RTP_HISTORY_SIZE - 1)
+        return super().add(packet)
+
+
 class ReceivePath:
-    """A peer's streams: `hook` each of its receivers, `close` before aiortc does."""
+    """A peer's streams: `hook` its receivers, `listen` once it has sockets, `close` before
+    aiortc does."""
 
     def __init__(self) -> None:
         self._transports: dict[RTCDtlsTransport, _Transport] = {}
+        self._closed = False
 
     def hook(self, receiver: RTCRtpReceiver, assembler: Assembler) -> None:
         """Take over the receiver's streams, each after its first packet.
@@ -122,19 +160,38 @@ class ReceivePath:
         its unbounded queues get anything to do.
         """
         setattr(receiver, "_RTCRtpReceiver__jitter_buffer", assembler)  # noqa: B010 - mangled
-        handle = receiver._handle_rtp_packet
+        if _own(receiver, "RTCRtpReceiver", "nack_generator") is not None:
+            setattr(receiver, "_RTCRtpReceiver__nack_generator", Nack())  # noqa: B010
+        handle, report = receiver._handle_rtp_packet, receiver._run_rtcp
 
         async def handled(packet: RtpPacket, arrival_time_ms: int) -> None:
+            known = _own(receiver, "RTCRtpReceiver", "remote_streams")
+            if self._closed or (packet.ssrc not in known and len(known) >= MAX_SOURCES):
+                return
             await handle(packet, arrival_time_ms)
-            transport = receiver.transport
-            if transport not in self._transports:
-                self._transports[transport] = _Transport(transport)
-            self._transports[transport].know(packet, receiver, assembler)
+            if transport := self._transports.get(receiver.transport):
+                transport.know(packet, receiver, assembler)
+
+        async def reporting() -> None:
+            try:
+                await report()
+            except (struct.error, ValueError, pylibsrtp.Error) as error:
+                log.info("no more receiver reports", error=type(error).__name__)
+            finally:  # aiortc's stop waits for it, also when reports ended by an error
+                _own(receiver, "RTCRtpReceiver", "rtcp_exited").set()
 
         receiver._handle_rtp_packet = handled  # type: ignore[method-assign]
+        receiver._run_rtcp = reporting  # type: ignore[method-assign]
+
+    def listen(self, transports: Iterable[RTCDtlsTransport]) -> None:
+        """Before anything has come over them, as soon as their sockets are there."""
+        for transport in transports:
+            if transport not in self._transports:
+                self._transports[transport] = _Transport(transport)
 
     def close(self) -> None:
         """From here on nothing is handed on."""
+        self._closed = True
         for transport in self._transports.values():
             transport.streams.clear()
 
@@ -145,9 +202,8 @@ class _Transport:
     def __init__(self, transport: RTCDtlsTransport) -> None:
         self.streams: dict[int, Stream] = {}
         """By SSRC."""
-        self._srtp = transport._rx_srtp
-        extensions = transport._rtp_header_extensions_map
-        self._send_time_id = _own(extensions, "HeaderExtensionsMap", "ids").abs_send_time
+        self._transport = transport
+        self._send_time_id: int | None = None
         self._feedback: set[asyncio.Task[None]] = set()
         connection = transport.transport._connection
         self._queue = connection._queue
@@ -167,6 +223,8 @@ class _Transport:
         statistics = _own(receiver, "RTCRtpReceiver", "remote_streams").get(packet.ssrc)
         if packet.payload_type not in codecs or statistics is None:
             return  # a retransmission, or nothing that aiortc took
+        extensions = self._transport._rtp_header_extensions_map
+        self._send_time_id = _own(extensions, "HeaderExtensionsMap", "ids").abs_send_time
         if len(self.streams) >= MAX_STREAMS:
             del self.streams[next(iter(self.streams))]
         nack = _own(receiver, "RTCRtpReceiver", "nack_generator")
@@ -178,9 +236,10 @@ class _Transport:
         """Take the datagrams of known streams; the rest goes on as before."""
 
         def received(data: bytes | str, address: tuple[Any, ...]) -> None:
+            if not isinstance(data, bytes) or not 0 < len(data) <= MAX_DATAGRAM:
+                return  # nobody's: aiortc would end the connection over it
             if (
-                isinstance(data, bytes)
-                and len(data) >= HEADER.size
+                len(data) >= HEADER.size
                 and data[0] >> 6 == VERSION
                 and (stream := self.streams.get(int.from_bytes(data[8:12], "big"))) is not None
                 and data[1] & TYPE in stream.codecs
@@ -195,7 +254,7 @@ class _Transport:
     def _take(self, stream: Stream, data: bytes) -> None:
         """As RTCDtlsTransport's and RTCRtpReceiver's handling of a packet."""
         try:
-            packet, extensions = parse(self._srtp.unprotect(data))
+            packet, extensions = parse(self._transport._rx_srtp.unprotect(data))
         except (pylibsrtp.Error, ValueError):
             return  # forged, repeated or garbled: not a packet of the stream
         if not stream.receiver._enabled:
@@ -230,7 +289,12 @@ class _Transport:
             return
         task = asyncio.get_running_loop().create_task(message)
         self._feedback.add(task)
-        task.add_done_callback(self._feedback.discard)
+        task.add_done_callback(self._sent)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._feedback.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.info("feedback not sent", error=type(error).__name__)
 
 
 def _ntp_ms() -> int:
