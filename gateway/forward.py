@@ -34,6 +34,9 @@ FORWARDED = "x-greenroom-forwarded"
 TRIES = 3
 """Gateways that a new session is offered to: what had room may be full a moment later."""
 
+UNREACHABLE = (httpx.ConnectError, httpx.ConnectTimeout)
+"""Nothing of the request has gone out."""
+
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "host"})
 """Headers of one connection (RFC 9110, 7.6.1), and what the client sets anew."""
 
@@ -66,11 +69,11 @@ class Forward:
             tries -= 1
             try:
                 response = await self._ask(home, request, body)
-            except httpx.ConnectError as error:
+            except UNREACHABLE as error:
                 # It died a moment ago, or can't be reached from here: the session moves here.
                 log.warning("another gateway is out of reach", error=type(error).__name__)
                 break
-            if not (_creates(scope) and response.status_code == HTTPStatus.SERVICE_UNAVAILABLE):
+            if not (_creates(scope) and _refused(response)):
                 await response(scope, receive, send)
                 return
             if response.background:
@@ -94,7 +97,7 @@ class Forward:
         return (told or b"").decode()
 
     async def _ask(self, home: str, request: Request, body: bytes) -> Response:
-        """Raises httpx.ConnectError."""
+        """Raises UNREACHABLE."""
         context: Context = request.app.state.context
         kept = [(name, value) for name, value in request.headers.items() if name not in HOP_BY_HOP]
         made = context.gateways.build_request(
@@ -107,7 +110,7 @@ class Forward:
         )
         try:
             got = await context.gateways.send(made, stream=True)
-        except httpx.ConnectError:
+        except UNREACHABLE:
             raise
         except httpx.HTTPError as error:
             log.warning("another gateway did not answer", error=type(error).__name__)
@@ -126,6 +129,12 @@ class Forward:
             if name.lower().decode() not in HOP_BY_HOP
         ]
         return response
+
+
+def _refused(response: Response) -> bool:
+    """By the other gateway's own word: where its answer was lost the session may be made."""
+    unavailable = response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    return unavailable and isinstance(response, StreamingResponse)
 
 
 def _creates(scope: Scope) -> bool:

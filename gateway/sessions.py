@@ -140,12 +140,14 @@ class Sessions:
         return (await self._bus.ask(ROOM) or b"").decode()
 
     async def _tell_room(self) -> None:
+        """Again with each sweep, should the bus be away now."""
         async with self._telling:
-            if self._has_room and self._home and self._room is None:
-                self._room = await self._bus.answer(ROOM, self._home.encode)
-            elif self._room is not None and not self._has_room:
-                room, self._room = self._room, None
-                await room.unsubscribe()
+            with contextlib.suppress(nats.errors.Error):
+                if self._has_room and self._home and self._room is None:
+                    self._room = await self._bus.answer(ROOM, self._home.encode)
+                elif self._room is not None and not self._has_room:
+                    room, self._room = self._room, None
+                    await room.unsubscribe()
 
     @contextlib.contextmanager
     def _place(self, session_id: str) -> Iterator[None]:
