@@ -35,7 +35,11 @@ class PrometheusError(RuntimeError):
 
 def check(url: str) -> None:
     """That a Prometheus answers there, before a run is spent on it. Raises PrometheusError."""
-    with httpx.Client(base_url=url, timeout=TIMEOUT_S) as http:
+    try:
+        client = httpx.Client(base_url=url, timeout=TIMEOUT_S)
+    except httpx.InvalidURL as error:
+        raise PrometheusError(f"{url} is no address of a Prometheus: {error}") from error
+    with client as http:
         _query(http, "vector(1)", None)
 
 

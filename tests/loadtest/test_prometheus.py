@@ -137,3 +137,8 @@ async def test_a_run_is_not_begun_when_nobody_answers(shared_data: Path, tmp_pat
     )
     assert code == 2, said
     assert "Prometheus at http://127.0.0.1:9" in " ".join(said.split())
+
+
+def test_an_address_that_is_none_is_told() -> None:
+    with pytest.raises(prometheus.PrometheusError, match="no address of a Prometheus"):
+        prometheus.check("http://[bad")
