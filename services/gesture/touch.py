@@ -19,8 +19,10 @@ is kept for KEEP_US."""
 KEEP_US = 4_000_000
 
 FAR_SEARCH_US = 2_000_000
-"""While no hand is within NEAR face widths of it, its place decides nothing."""
+"""While no hand is near it, its place decides nothing."""
 NEAR = 1.5
+"""Face widths, about an arm's way of half a second. Who leans further than that and touches the
+face there is seen up to FAR_SEARCH_US late."""
 
 FACE_REACH = 0.55
 """Fingertips within this share of the face's width of its middle touch the face."""
