@@ -141,4 +141,4 @@ async def test_a_run_is_not_begun_when_nobody_answers(shared_data: Path, tmp_pat
 
 def test_an_address_that_is_none_is_told() -> None:
     with pytest.raises(prometheus.PrometheusError, match="no address of a Prometheus"):
-        prometheus.check("http://[bad")
+        prometheus.check("http://127.0.0.1:port")
