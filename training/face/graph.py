@@ -298,21 +298,29 @@ def points(graph: Graph) -> None:
     )
 
 
-PASSES: tuple[Callable[[Graph], None], ...] = (sample, layout, biases, prelus, pads, points)
+Passes = tuple[Callable[[Graph], None], ...]
+PASSES: Passes = (sample, layout, biases, prelus, pads, points)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def rewritten(
+    about: str | None, source: Path, target: Path, passes: Passes, arguments: list[str] | None
+) -> int:
+    """The command line of a script that rewrites one graph."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--source", type=Path, default=SOURCE, help="as tf2onnx wrote it")
-    parser.add_argument("--out", type=Path, default=TARGET)
+    parser.add_argument("--source", type=Path, default=source, help="as tf2onnx wrote it")
+    parser.add_argument("--out", type=Path, default=target)
     options = parser.parse_args(arguments)
     graph = Graph(onnx.load(options.source))
-    for rewrite in PASSES:
+    for rewrite in passes:
         rewrite(graph)
     graph.save(options.out)
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return rewritten(__doc__, SOURCE, TARGET, PASSES, arguments)
 
 
 if __name__ == "__main__":

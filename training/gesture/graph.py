@@ -9,13 +9,9 @@ are the same; the outputs differ by rounding (tests/training/gesture/test_graph.
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 
-import onnx
-
-from training.face.graph import REPOSITORY, Graph, pads, prelus
+from training.face.graph import REPOSITORY, Graph, pads, prelus, rewritten
 
 SOURCE = REPOSITORY.parent / "shared" / "models" / "palm_lite.onnx"
 TARGET = REPOSITORY / "services" / "gesture" / "models" / "palm_lite.onnx"
@@ -30,17 +26,7 @@ def open_size(graph: Graph) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--source", type=Path, default=SOURCE, help="as tf2onnx wrote it")
-    parser.add_argument("--out", type=Path, default=TARGET)
-    options = parser.parse_args(arguments)
-    graph = Graph(onnx.load(options.source))
-    for rewrite in (prelus, pads, open_size):
-        rewrite(graph)
-    graph.save(options.out)
-    return 0
+    return rewritten(__doc__, SOURCE, TARGET, (prelus, pads, open_size), arguments)
 
 
 if __name__ == "__main__":
