@@ -102,6 +102,7 @@ def _lifespan(
             async with serve_grpc(
                 settings, lambda server: add_SessionServiceServicer_to_server(rpc, server)
             ) as server:
+                await sessions.tell_room()  # before the first request, not with the first sweep
                 await server.set_serving(True)
                 loops = [
                     asyncio.create_task(sessions.watch()),

@@ -124,7 +124,7 @@ class Sessions:
             yield
         finally:
             self._making -= 1
-            await self._tell_room()
+            await self.tell_room()
 
     @property
     def _has_room(self) -> bool:
@@ -136,11 +136,12 @@ class Sessions:
         """Address of another gateway that has room, when this one has none; else empty."""
         if self._has_room:
             return ""
-        await self._tell_room()  # or it would be told of itself
+        await self.tell_room()  # or it would be told of itself
         return (await self._bus.ask(ROOM) or b"").decode()
 
-    async def _tell_room(self) -> None:
-        """Again with each sweep, should the bus be away now."""
+    async def tell_room(self) -> None:
+        """Answer other gateways that ask for room, or no longer. Again with each sweep, should
+        the bus be away now."""
         async with self._telling:
             with contextlib.suppress(nats.errors.Error):
                 if self._has_room and self._home and self._room is None:
@@ -223,7 +224,7 @@ class Sessions:
                 await live.disconnect("unreachable")
             if reason := self._over(live, now):
                 await self._end_or_leave(live.id, reason)
-        await self._tell_room()
+        await self.tell_room()
         connected = sum(1 for live in self._live.values() if live.connected)
         CONNECTED.labels("connected").set(connected)
         CONNECTED.labels("waiting").set(len(self._live) - connected)

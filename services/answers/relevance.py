@@ -17,7 +17,7 @@ from greenroom.v1.signals_pb2 import PointResult, Word
 
 from services.answers.embedder import Embedder, Encoded
 from services.answers.pairs import CORRECT, Pairs
-from services.answers.text import sentences, span
+from services.answers.text import MIN_WORDS, sentences, span
 from services.runtime.media import Floats
 
 RELEVANCE_MIDDLE, RELEVANCE_WIDTH = 0.22, 0.06
@@ -40,9 +40,9 @@ def _pairs() -> Pairs:
 
 
 def relevance(embed: Embedder, question: Question, words: list[Word]) -> float | None:
-    """0..1; None when nothing was said. Against the question and its expected points:
+    """0..1; None for too few words. Against the question and its expected points:
     a good answer is often far from the question's own words."""
-    if not words:
+    if len(words) < MIN_WORDS:
         return None
     said = np.stack([encoded.vector for _, encoded in stretches(embed, words)])
     asked = [question.text, *(point.text for point in question.points)]

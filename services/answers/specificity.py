@@ -6,7 +6,7 @@ import re
 
 from greenroom.v1.signals_pb2 import Word
 
-from services.answers.text import bare
+from services.answers.text import MIN_WORDS, bare
 
 NUMBER_WORDS = frozenset(
     [
@@ -70,8 +70,6 @@ CONCRETE_PER_100 = 6.0
 """Numbers and names in a hundred words at which an answer counts as fully specific."""
 
 VAGUE_PER_100 = 6.0
-MIN_WORDS = 15
-"""Fewer words say nothing about style."""
 
 
 def specificity(words: list[Word]) -> float | None:

@@ -69,6 +69,11 @@ def align(scores: Scores, words: list[str]) -> list[tuple[int, int]] | None:
     return places
 
 
+def letters_heard(scores: Scores) -> float:
+    """In how many of the frames a letter is heard, each by its probability."""
+    return float((1 - np.exp(scores[:, SILENCE])).sum())
+
+
 def silence(scores: Scores, start: int, end: int) -> float:
     """The mean probability of silence in a place, 0..1."""
     first = min(start // ENCODER_STEP, len(scores) - 1)

@@ -123,7 +123,6 @@ async def test_one_port_for_both(run_gateway: RunGateway) -> None:
 
 async def test_a_full_gateway_sends_new_sessions_to_one_with_room(run_gateway: RunGateway) -> None:
     async with run_gateway(max_sessions=1) as one, run_gateway(max_sessions=1) as two:
-        await until(lambda: two.context.sessions._room is not None)
         first, second = await one.create(), await one.create()
         assert one.context.sessions.get(first.id)
         assert two.context.sessions.get(second.id), "made where there is room"
@@ -141,7 +140,6 @@ async def test_a_full_gateway_sends_new_sessions_to_one_with_room(run_gateway: R
 async def test_sessions_made_at_once_are_spread(run_gateway: RunGateway) -> None:
     """What two gateways hold is what they have places for, though one alone was asked."""
     async with run_gateway(max_sessions=2) as one, run_gateway(max_sessions=2) as two:
-        await until(lambda: two.context.sessions._room is not None)
         made = await asyncio.gather(*(one.create() for _ in range(4)))
         for gateway in (one, two):
             here = [s for s in made if gateway.context.sessions.get(s.id)]
@@ -150,7 +148,6 @@ async def test_sessions_made_at_once_are_spread(run_gateway: RunGateway) -> None
 
 async def test_a_gateway_short_of_time_sends_them_too(run_gateway: RunGateway) -> None:
     async with run_gateway(busy_ms=2_000) as one, run_gateway() as two:
-        await until(lambda: two.context.sessions._room is not None)
         late = asyncio.create_task(report_late(one.context.sessions._load))
         try:
             await well_past_busy(one.context.sessions._load)
@@ -173,7 +170,6 @@ async def test_the_one_with_room_is_out_of_reach(run_gateway: RunGateway, bus: B
 
 async def test_a_bad_request_is_refused_by_whoever_gets_it(run_gateway: RunGateway) -> None:
     async with run_gateway(max_sessions=1) as one, run_gateway(max_sessions=1) as two:
-        await until(lambda: two.context.sessions._room is not None)
         await one.create()
         refused = await one.http.post("/api/sessions", json={"question_count": -1})
         assert refused.status_code == 422

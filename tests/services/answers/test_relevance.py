@@ -4,6 +4,7 @@ from greenroom.v1.signals_pb2 import PointResult
 
 from services.answers.embedder import Embedder
 from services.answers.relevance import completeness, find_points, relevance
+from services.answers.text import MIN_WORDS
 from services.runtime.questions import bank
 from tests.services.answers.speaking import GOOD_STORY, SMALL_TALK, say
 
@@ -21,6 +22,12 @@ def test_an_answer_is_nearer_to_its_question_than_small_talk(embed: Embedder) ->
     assert to_the_point is not None
     assert beside_it is not None
     assert to_the_point > 0.5 > beside_it
+
+
+def test_a_few_words_have_no_relevance(embed: Embedder) -> None:
+    asked = question("conflict")
+    assert relevance(embed, asked, say("word " * (MIN_WORDS - 1))) is None
+    assert relevance(embed, asked, say("word " * MIN_WORDS)) is not None
 
 
 def test_nothing_said_has_no_relevance_and_no_points(embed: Embedder) -> None:

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.answers.specificity import MIN_WORDS, ownership, specificity, vagueness
+from services.answers.specificity import ownership, specificity, vagueness
+from services.answers.text import MIN_WORDS
 from tests.services.answers.speaking import GOOD_STORY, say
 
 VAGUE_STORY = (

@@ -1,5 +1,6 @@
 """The analyzer on real recordings, with the real models."""
 
+import random
 import time
 from collections.abc import Iterable
 from functools import cache
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from greenroom.v1.signals_pb2 import TranscriptSegment, VoiceEvent, VoiceState
 
+from gateway.opus import PACKET_SAMPLES, OpusDecoder, OpusError
 from services.runtime import models
 from services.runtime.analyzer import Observation
 from services.runtime.media import Pcm
@@ -145,12 +147,12 @@ def test_text_comes_before_the_end() -> None:
 
 
 def sounds() -> dict[str, Samples]:
-    random = np.random.default_rng(4)
+    chance = np.random.default_rng(4)
     seconds = np.arange(10 * 16_000) / 16_000
     return {
         "digital silence": np.zeros(10 * 16_000, np.int16),
-        "quiet noise": (random.normal(0, 20, 10 * 16_000)).astype(np.int16),
-        "loud noise": (random.normal(0, 3000, 10 * 16_000)).astype(np.int16),
+        "quiet noise": (chance.normal(0, 20, 10 * 16_000)).astype(np.int16),
+        "loud noise": (chance.normal(0, 3000, 10 * 16_000)).astype(np.int16),
         "hum": (6000 * np.sin(2 * np.pi * 50 * seconds)).astype(np.int16),
         "clicks": np.where(np.arange(10 * 16_000) % 8000 < 20, 20_000, 0).astype(np.int16),
     }
@@ -164,6 +166,25 @@ def test_no_speech_no_text(name: str) -> None:
     assert events(found, VoiceEvent.FILLED_PAUSE) == []
     assert all(state.speech == 0 for state in states(found))
     assert not any(state.HasField("f0_hz") for state in states(found))
+
+
+def garbage(seed: int) -> Samples:
+    """Six seconds of random bytes as libopus decodes them: bursts, some like a voice."""
+    chance, decoder, parts = random.Random(seed), OpusDecoder(), []
+    for _ in range(300):
+        try:
+            decoded = decoder.decode(chance.randbytes(chance.choice([1, 2, 40, 900, 1000])))
+        except OpusError:
+            decoded = decoder.conceal(PACKET_SAMPLES)
+        parts.append(decoded[:PACKET_SAMPLES])
+    decoder.close()
+    return np.concatenate(parts)
+
+
+def test_garbage_is_seldom_text() -> None:
+    """The transcriber makes a "You" of most of it."""
+    told = [text(observe(garbage(seed))) for seed in range(12)]
+    assert sum(map(bool, told)) <= len(told) / 3, told
 
 
 def test_a_dead_microphone_is_told_as_one() -> None:
@@ -201,10 +222,10 @@ def test_a_gap_in_time_is_no_pause_and_splits_utterances() -> None:
 
 def test_empty_and_odd_chunks_do_no_harm() -> None:
     analyzer = VoiceAnalyzer(Inline())
-    random = np.random.default_rng(5)
+    chance = np.random.default_rng(5)
     at = 0
     for sequence, count in enumerate([0, 1, 7, 640, 5000, 0, 20_000]):
-        samples = random.integers(-32768, 32767, count, np.int16, endpoint=True)
+        samples = chance.integers(-32768, 32767, count, np.int16, endpoint=True)
         list(analyzer.analyze(Pcm(samples, at, sequence)))
         at += count * 1_000_000 // 16_000
     assert segments(analyzer.finish()) == []
