@@ -5,10 +5,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.gesture.hands import REMEMBER_US, SEARCH_US, STILL_US, Hand, HandTracker
+from services.gesture.hands import (
+    FINDING,
+    FOLLOWING,
+    REMEMBER_US,
+    SEARCH_US,
+    SIZE,
+    STILL_US,
+    Hand,
+    HandTracker,
+    next_region,
+)
 from services.gesture.palms import PalmDetector
+from services.gesture.shapes import openness
+from services.runtime import models
 from services.runtime.media import Floats
-from services.runtime.vision import RotatedBox
+from services.runtime.vision import RotatedBox, crop
 from training.face.dataset import frames
 
 PALM_VIDEO = "video_gesture/mediapipe_open_palm_turn.mp4"
@@ -41,6 +53,24 @@ def test_one_hand_keeps_its_identity(shared_data: Path) -> None:
     assert tracks == {1}
     assert sum(len(hands) == 1 for hands in found) >= 36
     assert all(hand.points.shape == (21, 2) for hands in found for hand in hands)
+
+
+def test_in_8_bits_a_hand_is_where_and_as_it_was(shared_data: Path) -> None:
+    tracker, apart, opener = HandTracker(PalmDetector()), [], []
+    for image, time_us in frames(shared_data / PALM_VIDEO, 8):
+        for hand in tracker.track(image, time_us):
+            patch, _ = crop(image, next_region(hand), SIZE)
+            exact, rounded = (
+                models.session("gesture", name).run(None, {"input_1": patch[None]})
+                for name in (FINDING, FOLLOWING)
+            )
+            points = exact[0].reshape(21, 3)[:, :2]
+            off = np.hypot(*(rounded[0].reshape(21, 3)[:, :2] - points).T).mean()
+            apart.append(off / np.hypot(*(points[9] - points[0])))
+            opener.append(openness(rounded[3].reshape(21, 3)) - openness(exact[3].reshape(21, 3)))
+    assert len(apart) >= 10
+    assert np.mean(apart) < 0.04, "palm lengths"
+    assert abs(np.mean(opener)) < 0.03
 
 
 def test_palms_are_searched_for_only_while_a_hand_is_missing(shared_data: Path) -> None:
