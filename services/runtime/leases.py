@@ -38,10 +38,9 @@ log = structlog.get_logger(__name__)
 
 HEARTBEAT_S = 0.3
 EXPIRY = timedelta(seconds=1.2)
-"""Four heartbeats: a stall of one second is survived, and with SCAN_S and a worker's
-start a dead worker's sessions go on within 2 s."""
+"""Four heartbeats: a stall of one second is survived, and with a worker's start a dead worker's
+sessions go on within 2 s."""
 
-SCAN_S = 0.1
 RETRY_S = 1.0
 MAX_RETRY_S = 32.0
 """A session whose work failed is offered again after this, perhaps to another worker."""
@@ -105,6 +104,8 @@ class Leases:
         self._held: dict[str, _Held] = {}
         self._beats: dict[str, tuple[LeaseRecord, datetime]] = {}
         self._server_now: datetime | None = None
+        self._news = asyncio.Event()
+        """Something was told of a session or a worker, if only the time."""
         self._mine: dict[str, Lease] = {}
         self._failures: Counter[str] = Counter()
         self._asking: set[asyncio.Task[None]] = set()
@@ -131,6 +132,7 @@ class Leases:
         async for entry in self._bus.watch(self._bus.sessions, ">"):
             if entry is not None:
                 self._on_session(entry)
+                self._news.set()
 
     def _on_session(self, entry: KeyValue.Entry) -> None:
         gone = entry.operation in (KV_DEL, KV_PURGE)
@@ -152,6 +154,7 @@ class Leases:
         async for entry in self._bus.watch(self._bus.leases, f"{self._kind}.>"):
             if entry is not None:
                 self._on_lease(entry)
+                self._news.set()
 
     def _on_lease(self, entry: KeyValue.Entry) -> None:
         # nats-py declares it an int; it is the message's server timestamp.
@@ -204,7 +207,8 @@ class Leases:
 
     async def _scan(self) -> None:
         while True:
-            await asyncio.sleep(SCAN_S)
+            await self._news.wait()
+            self._news.clear()
             # Until the own heartbeat came back nothing is known of the others.
             if self._me.worker not in self._beats:
                 continue
@@ -293,9 +297,10 @@ class Leases:
             )
 
     async def _let_go(self) -> None:
+        await tasks.end(self._asking)  # first: one that is cancelled may still get its lease
         leases = list(self._mine.values())
         working = [lease.task for lease in leases if lease.task]
-        await tasks.end([*working, *self._asking, *self._ending], CLEANING_S)
+        await tasks.end([*working, *self._ending], CLEANING_S)
         for lease in leases:
             await self._delete(f"{self._kind}.session.{lease.info.session_id}", lease.revision)
         await self._delete(f"{self._kind}.worker.{self._me.worker}")
