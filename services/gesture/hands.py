@@ -26,6 +26,11 @@ FINDING, FOLLOWING = "hand_lite", "hand_follow"
 """The network that judges whether there is a hand, and the same in 8 bits, at .6 of the time, for
 one that is known: its points are 2% of a palm's length apart from the other's."""
 
+UNSURE = 0.3
+"""Over this, and under PRESENCE, the one in 8 bits may be wrong (its probability is within .08 of
+the other's in 95% of regions): faint hands would be lost. So would those at the picture's edge,
+whose points it sometimes lays beyond."""
+
 MAX_HANDS = 2
 SAME_HAND = 0.5
 """Regions nearer than this share of their size hold the same hand."""
@@ -157,8 +162,8 @@ class HandTracker:
                 break
             if any(_apart(region, other) < SEEN_REGION * region.size for other in followed):
                 continue
-            hand = self._fit(image, _Track(0, region), FINDING, NEW_PRESENCE)
-            if hand and not _is_known(hand, known + found):
+            hand = _look(image, _Track(0, region), FINDING)
+            if hand and hand.presence >= NEW_PRESENCE and not _is_known(hand, known + found):
                 taken = {other.track for other in known + found}
                 found.append(replace(hand, track=self._identity(hand, taken, capture_us)))
         return found
@@ -187,30 +192,31 @@ class HandTracker:
         return capture_us - self._searched_us >= (IDLE_SEARCH_US if idle else SEARCH_US)
 
     def _look_again(self, image: npt.NDArray[np.uint8], track: _Track) -> Hand | None:
-        """At a hand that is followed. In 8 bits faint ones are lost: not without a second look."""
-        return self._fit(image, track, FOLLOWING, PRESENCE) or self._fit(
-            image, track, FINDING, PRESENCE
-        )
+        """At a hand that is followed; None when it is gone."""
+        hand = _look(image, track, FOLLOWING)
+        if hand is None or UNSURE <= hand.presence < PRESENCE:
+            hand = _look(image, track, FINDING)
+        return hand if hand and hand.presence >= PRESENCE else None
 
-    def _fit(
-        self, image: npt.NDArray[np.uint8], track: _Track, network: str, presence: float
-    ) -> Hand | None:
-        if track.region.size < 12:
-            return None
-        patch, back = crop(image, track.region, SIZE)
-        points, present, handed, world = _network(network).run(None, {"input_1": patch[None]})
-        probability = float(present[0, 0])
-        if probability < presence:
-            return None
-        flat = points.reshape(21, 3)[:, :2]
-        picture = to_picture(flat, back)
-        height, width = image.shape[:2]
-        middle = picture.mean(0)
-        if not (0 <= middle[0] < width and 0 <= middle[1] < height):
-            return None
-        return Hand(
-            track.number, picture, world.reshape(21, 3), probability, bool(handed[0, 0] > 0.5)
-        )
+
+def _look(image: npt.NDArray[np.uint8], track: _Track, network: str) -> Hand | None:
+    """What is in a region, hand or not; None when its middle is out of the picture."""
+    if track.region.size < 12:
+        return None
+    patch, back = crop(image, track.region, SIZE)
+    points, present, handed, world = _network(network).run(None, {"input_1": patch[None]})
+    picture = to_picture(points.reshape(21, 3)[:, :2], back)
+    height, width = image.shape[:2]
+    middle = picture.mean(0)
+    if not (0 <= middle[0] < width and 0 <= middle[1] < height):
+        return None
+    return Hand(
+        track.number,
+        picture,
+        world.reshape(21, 3),
+        float(present[0, 0]),
+        bool(handed[0, 0] > 0.5),
+    )
 
 
 def _tracked(image: npt.NDArray[np.uint8], hand: Hand, capture_us: int) -> _Track:
