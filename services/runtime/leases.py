@@ -101,6 +101,8 @@ class Leases:
         self._capacity = capacity
         self._work = work
         self._sessions: dict[str, SessionInfo] = {}
+        self._all_told = False
+        """Every session that is going on is among them."""
         self._held: dict[str, _Held] = {}
         self._beats: dict[str, tuple[LeaseRecord, datetime]] = {}
         self._server_now: datetime | None = None
@@ -130,9 +132,11 @@ class Leases:
 
     async def _watch_sessions(self) -> None:
         async for entry in self._bus.watch(self._bus.sessions, ">"):
-            if entry is not None:
-                self._on_session(entry)
-                self._news.set()
+            if entry is None:
+                self._all_told = True
+                continue
+            self._on_session(entry)
+            self._news.set()
 
     def _on_session(self, entry: KeyValue.Entry) -> None:
         gone = entry.operation in (KV_DEL, KV_PURGE)
@@ -166,18 +170,26 @@ class Leases:
             if what == "worker":
                 self._beats.pop(name, None)
             else:
-                self._held[name] = _Held(None, revision)
+                self._hold(name, _Held(None, revision))
             return
         record = LeaseRecord.model_validate_json(entry.value or b"")
         if what == "worker":
             self._beats[name] = (record, created)
             return
-        self._held[name] = _Held(record, revision)
+        self._hold(name, _Held(record, revision))
         lease = self._mine.get(name)
         if lease and not self._is_me(record) and revision > lease.revision:
             log.warning("lease lost", session=name, kind=self._kind)
             if lease.task:
                 self._end(lease.task)
+
+    def _hold(self, session_id: str, held: _Held) -> None:
+        """Unless it is the last that is told of a session that is closed or erased."""
+        last = held.record is None or held.record.done
+        if last and self._all_told and session_id not in self._sessions:
+            self._held.pop(session_id, None)
+        else:
+            self._held[session_id] = held
 
     def _end(self, work: asyncio.Task[None]) -> None:
         """The session was erased, or the lease lost."""

@@ -144,9 +144,23 @@ async def test_a_finished_session_is_not_taken_again(bus: Bus, session_id: str) 
         assert session_id not in second.held | second.finished
 
 
+async def test_nothing_is_kept_of_a_closed_session(bus: Bus, session_id: str) -> None:
+    """Also when its holder says that it has finished after it was closed, as the aggregator."""
+    holder, other = Holder(bus, "holder"), Holder(bus, "other")
+    async with serving(holder), serving(other):
+        await until(lambda: session_id in holder.held | other.held)
+        await put(bus, session_id, ended=True, closed=True)
+        await until(lambda: not holder.leases._held and not other.leases._held)
+        await asyncio.sleep(0.3)
+        assert not holder.leases._held
+        assert not other.leases._held
+
+
 async def test_an_erased_session_is_let_go(bus: Bus, session_id: str) -> None:
     holder = Holder(bus, "holder")
     async with serving(holder):
         await until(lambda: session_id in holder.held)
         await bus.purge(session_id)
         await until(lambda: session_id not in holder.held)
+        await asyncio.sleep(0.3)
+        assert not holder.leases._held
