@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
-CONFIDENCE_Z = 1.96
-"""95%, normal."""
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Slope:
-    """Units an hour, with its 95% interval."""
+    """Units an hour, with its interval."""
 
     per_hour: float
     low: float
@@ -26,8 +26,11 @@ class Slope:
         return self.low <= 0 <= self.high
 
 
-def slope(times_s: npt.ArrayLike, values: npt.ArrayLike) -> Slope | None:
+def slope(times_s: npt.ArrayLike, values: npt.ArrayLike, together: int = 1) -> Slope | None:
     """None for fewer than four points.
+
+    together: how many slopes are looked at. Their intervals hold for all of them with 95%
+    (Bonferroni); of thirty at 95% each one or two would seem to grow by chance.
 
     Neighbouring points of a process depend on one another, so that a plain interval would be
     far too narrow: the residuals' first-order autocorrelation widens it (Santer et al. 2000,
@@ -49,4 +52,5 @@ def slope(times_s: npt.ArrayLike, values: npt.ArrayLike) -> Slope | None:
     memory = max(0.0, float((residuals[1:] * residuals[:-1]).sum()) / square)
     effective = max(3.0, count * (1 - memory) / (1 + memory))
     error = math.sqrt(square / (effective - 2) / spread)
-    return Slope(gradient, gradient - CONFIDENCE_Z * error, gradient + CONFIDENCE_Z * error)
+    half = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / 2 / together) * error
+    return Slope(gradient, gradient - half, gradient + half)

@@ -1,7 +1,8 @@
 """``make soak``: hours at a share of capacity, and nothing may grow.
 
 Sessions of a minute or two replace one another; memory, threads, sockets, files, the age of
-frames and the stream's own size are sampled, and their slopes printed with 95% intervals.
+frames and the stream's own size are sampled, and their slopes printed with 95% intervals, which
+hold for all of them together.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import json
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import nats
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -85,22 +88,34 @@ async def _sample(system: System, samples: dict[str, Samples]) -> None:
         await connection.close()
 
 
-def slopes(samples: dict[str, Samples], stages: Stages, warm_s: float) -> dict[str, Slope]:
-    """Of everything sampled after the warm-up, and of each stage's latency."""
-    found: dict[str, Slope] = {}
-    everything = dict(samples) | {
+def everything(samples: dict[str, Samples], stages: Stages) -> dict[str, Samples]:
+    """What was sampled, and the age of frames."""
+    return dict(samples) | {
         f"{kind} frame age, ms": stages.samples[f"glass_to_signal_{kind}"] for kind in AGES
     }
-    for name, sampled in everything.items():
-        kept = [(t, v) for t, v in zip(sampled.times, sampled.values, strict=True) if t >= warm_s]
-        made = slope([t for t, _ in kept], [v for _, v in kept])
+
+
+def slopes(sampled: dict[str, Samples], warm_s: float) -> dict[str, Slope]:
+    """Of everything after the warm-up."""
+    found: dict[str, Slope] = {}
+    for name, one in sampled.items():
+        kept = [(t, v) for t, v in zip(one.times, one.values, strict=True) if t >= warm_s]
+        made = slope([t for t, _ in kept], [v for _, v in kept], together=len(sampled))
         if made is not None:
             found[name] = made
     return found
 
 
+def by_minute(sampled: Samples) -> list[float | None]:
+    """The mean of each minute from the first sample on: the shape of what grows."""
+    times = np.asarray(sampled.times)
+    minutes: Iterable[float] = np.arange(times[0], times[-1], 60) if len(times) else ()
+    means = (sampled.between(start, start + 60) for start in minutes)
+    return [round(float(one.mean()), 3) if one.size else None for one in means]
+
+
 def show(found: dict[str, Slope], console: Console) -> None:
-    table = Table(title="Growth an hour, with its 95% interval")
+    table = Table(title="Growth an hour, with 95% intervals for all together")
     for title in ("what", "slope", "low", "high", ""):
         table.add_column(title, justify="left" if title in ("what", "") else "right")
     for name, made in sorted(found.items()):
@@ -129,14 +144,15 @@ def main() -> None:
     console.print(f"{sessions} sessions for {options.minutes:g} minutes on {Machine.this()}")
     seconds = options.minutes * 60
 
-    async def run() -> tuple[dict[str, Slope], list[str]]:
+    async def run() -> tuple[dict[str, Slope], dict[str, Samples], list[str]]:
         async with local_system(options.out) as system:
             warm_s = time.monotonic() + WARM_UP_SHARE * seconds
             samples, stages, errors = await soak(system, sessions, seconds, console)
-            return slopes(samples, stages, warm_s), errors
+            sampled = everything(samples, stages)
+            return slopes(sampled, warm_s), sampled, errors
 
     try:
-        found, errors = asyncio.run(run())
+        found, sampled, errors = asyncio.run(run())
     except (StartError, RecordingError) as error:
         sys.exit(f"soak: {error}")
     show(found, console)
@@ -150,6 +166,7 @@ def main() -> None:
             name: {"slope": s.per_hour, "low": s.low, "high": s.high, "flat": s.flat}
             for name, s in found.items()
         },
+        "by_minute": {name: by_minute(one) for name, one in sampled.items()},
     }
     (options.out / "soak.json").write_text(json.dumps(result, indent=1) + "\n")
     grows = any(not s.flat and s.per_hour > 0 for s in found.values())

@@ -30,6 +30,17 @@ def test_noise_alone_is_flat_in_most_runs() -> None:
     assert flat >= 88
 
 
+def test_intervals_of_many_together_are_wider() -> None:
+    times = np.arange(0, 3600, 5.0)
+    noise = np.random.default_rng(2).normal(0, 2, len(times))
+    one, many = slope(times, noise), slope(times, noise, together=33)
+    assert one is not None
+    assert many is not None
+    assert one.per_hour == many.per_hour
+    ratio = (many.high - many.low) / (one.high - one.low)
+    assert ratio == pytest.approx(3.171 / 1.960, rel=1e-3)
+
+
 def test_a_constant_is_flat_and_a_few_points_say_nothing() -> None:
     made = slope([0, 5, 10, 15, 20], [7, 7, 7, 7, 7])
     assert made is not None
