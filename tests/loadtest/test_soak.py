@@ -6,8 +6,8 @@ from loadtest.soak import by_minute
 
 def test_a_mean_for_each_minute() -> None:
     sampled = Samples()
-    for second in range(0, 150, 5):
-        sampled.add(1_000.0 + second, 10.0 if second < 60 else 20.0)
+    for at in range(0, 150, 5):
+        sampled.add(1_000.0 + at, 10.0 if at < 60 else 20.0)
     first, second, third = by_minute(sampled)
     assert first is not None
     assert 10 <= first < 11, "the next minute's first sample may be in it"
