@@ -21,8 +21,12 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.ports import listens
+from services.runtime import scheduling
 
 BIN = Path(sys.executable).parent
+BUS = "nats"
+"""The program's name."""
+
 CONFIG = Path(__file__).with_name("nats.conf")
 
 PR_SET_PDEATHSIG = 1
@@ -139,7 +143,7 @@ class System:
         database = f"sqlite+aiosqlite:///{settings.data_dir / 'greenroom.db'}"
         programs = [
             Program(
-                "nats",
+                BUS,
                 [
                     str(BIN / "nats-server"),
                     *("-c", str(CONFIG), "-a", "127.0.0.1"),
@@ -233,7 +237,7 @@ class System:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches the supervisor, which stops in order
-            preexec_fn=_die_with_parent,
+            preexec_fn=_begin_bus if program.name == BUS else _die_with_parent,
         )
         assert program.process.stdout is not None
         async for line in _lines(program.process.stdout):
@@ -251,8 +255,8 @@ class System:
     async def stop(self) -> None:
         """SIGTERM to all but NATS, which the others still need, then to NATS."""
         self._stopping = True
-        nats = [program for program in self.programs if program.name == "nats"]
-        others = [program for program in self.programs if program.name != "nats"]
+        nats = [program for program in self.programs if program.name == BUS]
+        others = [program for program in self.programs if program.name != BUS]
         for group in (others, nats):
             await asyncio.gather(*(_terminate(program) for program in group))
         for task in self._tasks:
@@ -289,6 +293,12 @@ async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
 
 def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _begin_bus() -> None:
+    """Every message of every other process waits for the bus."""
+    _die_with_parent()
+    scheduling.be_prompt()
 
 
 async def run(settings: SystemSettings) -> None:

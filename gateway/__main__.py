@@ -8,6 +8,7 @@ import uvicorn
 
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
+from services.runtime import scheduling
 from services.runtime.telemetry import configure_logging, serve_metrics
 
 STOP_GRACE_S = 3
@@ -34,6 +35,7 @@ def main() -> None:
         access_log=False,  # paths name sessions
         timeout_graceful_shutdown=STOP_GRACE_S,
     )
+    scheduling.be_prompt()
     uvicorn.Server(config).run(sockets=[public, private])
 
 

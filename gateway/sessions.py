@@ -21,6 +21,7 @@ from gateway.live import LiveSession, session_ended
 from gateway.load import Load
 from gateway.registry import Registry
 from gateway.settings import GatewaySettings
+from services.runtime import scheduling
 from services.runtime.bus import Bus, now_us
 from services.runtime.media import MICROSECONDS
 
@@ -71,7 +72,7 @@ class Sessions:
         """Live here, but ended or erased by another gateway."""
         self._opening = asyncio.Lock()
         # Decoding releases the GIL: a thread for each core is all that helps.
-        self._executor = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
+        self._executor = ThreadPoolExecutor(os.cpu_count() or 1, "decode", scheduling.be_patient)
         self._adopted_us = now_us()
 
     def get(self, session_id: str) -> LiveSession | None:

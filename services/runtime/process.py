@@ -13,7 +13,7 @@ import nats.errors
 import structlog
 import uvloop
 
-from services.runtime import telemetry
+from services.runtime import scheduling, telemetry
 from services.runtime.bus import Bus
 from services.runtime.health import serve_grpc
 from services.runtime.settings import RuntimeSettings
@@ -40,6 +40,7 @@ def run(
     telemetry.configure_logging(settings, name)
     telemetry.serve_metrics(settings)
     sys.setswitchinterval(GIL_SWITCH_S)
+    scheduling.be_prompt()
     uvloop.run(_main(name, settings, serve, register))
 
 

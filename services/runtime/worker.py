@@ -19,7 +19,7 @@ from greenroom.v1.common_pb2 import Kind
 from greenroom.v1.session_pb2 import SessionEvent
 from greenroom.v1.signals_pb2 import Accounting, Signal, Trace
 
-from services.runtime import process, tasks, telemetry
+from services.runtime import process, scheduling, tasks, telemetry
 from services.runtime.analyzer import Analyzer
 from services.runtime.bus import Bus, Recorded, now_us
 from services.runtime.leases import Lease, Leases
@@ -192,7 +192,7 @@ class Worker:
         self.settings = settings
         # One thread: an analysis is one core's work (onnxruntime runs on one thread),
         # and a session's analyzer never meets itself.
-        self.executor = ThreadPoolExecutor(1, thread_name_prefix=self.name)
+        self.executor = ThreadPoolExecutor(1, self.name, scheduling.be_patient)
 
     async def serve(self, work: Callable[[Lease], Awaitable[None]]) -> None:
         leases = Leases(

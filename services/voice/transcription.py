@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Protocol
 
+from services.runtime import scheduling
 from services.voice.hearing import Hearing
 
 MAX_WAITING = 8
@@ -36,7 +37,7 @@ class Background:
     """A thread, and a bounded queue before it. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="transcription")
+        self._executor = ThreadPoolExecutor(1, "transcription", scheduling.be_patient)
         self._lock = threading.Lock()
         self._waiting = 0
 
