@@ -13,7 +13,7 @@ import psutil
 
 from deploy.demo import SHARED_RECORDING
 from deploy.ports import free_port
-from deploy.supervisor import Output, Program, System, SystemSettings
+from deploy.supervisor import BUS, Output, Program, System, SystemSettings
 from loadtest.compose import composed
 from loadtest.processes import Endpoint
 from loadtest.recording import Recording, default_cache, load
@@ -34,7 +34,7 @@ class Edge(System):
     """The gateway and the bus alone: what the gateway costs does not depend on who listens."""
 
     def _plan(self) -> list[Program]:
-        return [program for program in super()._plan() if program.name in ("nats", "gateway")]
+        return [program for program in super()._plan() if program.name in (BUS, "gateway")]
 
 
 @contextlib.asynccontextmanager

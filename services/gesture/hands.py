@@ -109,6 +109,8 @@ class HandTracker:
     """Follows up to two hands; searches for palms only when it has fewer."""
 
     def __init__(self, palms: PalmDetector) -> None:
+        for name in (FINDING, FOLLOWING):
+            _network(name)  # loaded now, not while the first frame with a hand waits
         self._palms = palms
         self._tracks: list[_Track] = []
         self._lost: list[tuple[int, Hand]] = []
@@ -162,7 +164,7 @@ class HandTracker:
                 break
             if any(_apart(region, other) < SEEN_REGION * region.size for other in followed):
                 continue
-            hand = _look(image, _Track(0, region), FINDING)
+            hand = _look(image, region, FINDING)
             if hand and hand.presence >= NEW_PRESENCE and not _is_known(hand, known + found):
                 taken = {other.track for other in known + found}
                 found.append(replace(hand, track=self._identity(hand, taken, capture_us)))
@@ -193,26 +195,31 @@ class HandTracker:
 
     def _look_again(self, image: npt.NDArray[np.uint8], track: _Track) -> Hand | None:
         """At a hand that is followed; None when it is gone."""
-        hand = _look(image, track, FOLLOWING)
+        hand = _look(image, track.region, FOLLOWING, track.number)
         if hand is None or UNSURE <= hand.presence < PRESENCE:
-            hand = _look(image, track, FINDING)
+            hand = _look(image, track.region, FINDING, track.number)
         return hand if hand and hand.presence >= PRESENCE else None
 
 
-def _look(image: npt.NDArray[np.uint8], track: _Track, network: str) -> Hand | None:
-    """What is in a region, hand or not; None when its middle is out of the picture."""
-    if track.region.size < 12:
+def _look(
+    image: npt.NDArray[np.uint8], region: RotatedBox, network: str, number: int = 0
+) -> Hand | None:
+    """As `fit`; None when the region is too small or the points' middle lies out of the picture."""
+    if region.size < 12:
         return None
-    patch, back = crop(image, track.region, SIZE)
-    points, present, handed, world = _network(network).run(None, {"input_1": patch[None]})
-    picture = to_picture(points.reshape(21, 3)[:, :2], back)
+    hand = fit(image, region, network, number)
     height, width = image.shape[:2]
-    middle = picture.mean(0)
-    if not (0 <= middle[0] < width and 0 <= middle[1] < height):
-        return None
+    middle = hand.points.mean(0)
+    return hand if 0 <= middle[0] < width and 0 <= middle[1] < height else None
+
+
+def fit(image: npt.NDArray[np.uint8], region: RotatedBox, network: str, number: int = 0) -> Hand:
+    """What is in a region of an RGB picture [h, w, 3], hand or not, as track `number`."""
+    patch, back = crop(image, region, SIZE)
+    points, present, handed, world = _network(network).run(None, {"input_1": patch[None]})
     return Hand(
-        track.number,
-        picture,
+        number,
+        to_picture(points.reshape(21, 3)[:, :2], back),
         world.reshape(21, 3),
         float(present[0, 0]),
         bool(handed[0, 0] > 0.5),

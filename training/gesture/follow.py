@@ -23,11 +23,11 @@ import onnx
 import onnxruntime as ort
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from services.gesture.hands import FINDING, PRESENCE, SIZE, Hand, next_region
+from services.gesture.hands import FINDING, PRESENCE, SIZE, fit, next_region
 from services.gesture.palms import PalmDetector
 from services.runtime import models
 from services.runtime.media import Floats
-from services.runtime.vision import crop, to_picture
+from services.runtime.vision import crop
 from training.accuracy import DEFAULT_DATA
 from training.face.dataset import frames, videos
 from training.gesture.dataset import TRAINED_CLIPS
@@ -43,17 +43,14 @@ FIRST, LAST = 2, 4
 
 def hands(data: Path) -> Iterator[Floats]:
     """[SIZE, SIZE, 3] in 0..1: hands as they will be followed."""
-    session, palms = models.session("gesture", FINDING), PalmDetector()
+    palms = PalmDetector()
     for entry in videos(data):
         if entry.path.stem not in TRAINED_CLIPS:
             continue
         for image, _ in frames(entry.path, EVERY):
             for region in palms.detect(image):
-                patch, back = crop(image, region, SIZE)
-                points, present, _, world = session.run(None, {"input_1": patch[None]})
-                if present[0, 0] >= PRESENCE:
-                    picture = to_picture(points.reshape(21, 3)[:, :2], back)
-                    hand = Hand(0, picture, world.reshape(21, 3), 1.0, True)
+                hand = fit(image, region, FINDING)
+                if hand.presence >= PRESENCE:
                     yield crop(image, next_region(hand), SIZE)[0]
 
 
@@ -69,7 +66,6 @@ class Crops(CalibrationDataReader):
 
 
 def quantize(crops: list[Floats], target: Path) -> None:
-    logging.getLogger().setLevel(logging.ERROR)  # it advises what the first session here does
     with tempfile.TemporaryDirectory() as directory:
         folded = Path(directory) / "folded.onnx"
         options = ort.SessionOptions()
@@ -102,6 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
     parser.add_argument("--out", type=Path, default=TARGET)
     options = parser.parse_args(arguments)
+    logging.getLogger().setLevel(logging.ERROR)  # quantizing advises what is done here first
     found = list(hands(options.data))
     drawn = np.random.default_rng(SEED).permutation(len(found))[:CROPS]
     quantize([found[place] for place in drawn], options.out)
