@@ -66,6 +66,7 @@ class FaceTracker:
 
     def __init__(self, detector: SsdDetector) -> None:
         self._detector = detector
+        self._mesh = _mesh()
         self._box: RotatedBox | None = None
         self._searched_us: int | None = None
         self._others = 0
@@ -115,7 +116,7 @@ class FaceTracker:
         if box.size < 8:
             return None
         patch, back = crop(image, box, SIZE)
-        points, [flag] = _mesh().run(None, {"input_1": patch[None]})
+        points, [flag] = self._mesh.run(None, {"input_1": patch[None]})
         if flag < FACE_FLAG:
             return None
         points[:, :2] = to_picture(points[:, :2], back)

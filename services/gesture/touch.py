@@ -42,6 +42,7 @@ class FacePlace:
     """Where the face is, by the gesture service's own slow detector."""
 
     def __init__(self) -> None:
+        self._detector = _detector()
         self._searched_us: int | None = None
         self._found: tuple[int, Detection] | None = None
 
@@ -52,7 +53,7 @@ class FacePlace:
         wait_us = SEARCH_US if self._concerns(hands) else FAR_SEARCH_US
         if self._searched_us is None or capture_us - self._searched_us >= wait_us:
             self._searched_us = capture_us
-            found = [face for face in _detector().detect(image) if face.score >= FACE_SURE]
+            found = [face for face in self._detector.detect(image) if face.score >= FACE_SURE]
             if found:
                 self._found = (capture_us, largest(found))
         if self._found and capture_us - self._found[0] <= KEEP_US:

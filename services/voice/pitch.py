@@ -95,6 +95,7 @@ class PitchTracker:
     """Keeps the context that a window needs; holds one stream's state."""
 
     def __init__(self) -> None:
+        _session()  # loaded now, not while the first window waits
         self._context = np.zeros(0, np.float32)
 
     def window(self, signal: Signal, *, run: bool) -> Pitch:

@@ -92,6 +92,7 @@ class VoiceActivity:
         self._gate_position = 0
         self._open_until = 0
         self._skipped: deque[npt.NDArray[np.float32]] = deque(maxlen=WARM_UP)
+        self._network = _session()
         self._speech = False
         self._levels = Levels(LEVEL_FRAMES)
         self._forget()
@@ -139,7 +140,7 @@ class VoiceActivity:
         return VadFrame(start, probability, self._speech, self._speech and audible, level)
 
     def _score(self, frame: npt.NDArray[np.float32]) -> float:
-        output, self._state = _session().run(
+        output, self._state = self._network.run(
             None,
             {
                 "input": np.concatenate([self._context, frame])[None],
