@@ -166,7 +166,7 @@ class _Window:
         sound, start = self._sound, self._start
         speech = self._speech / self._judged if self._judged else 0.0
         signal = sound.astype(np.float32) / loudness.FULL_SCALE
-        # The pitch is that of 64 ms before, so speech that just ended counts too.
+        # The pitch is that of 160 ms before, so speech that just ended counts too.
         run = speech > 0 or self._was_speech
         pitch = self._pitch.window(signal, run=run)
         self._was_speech = speech > 0

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sys
 
-from training.face.graph import REPOSITORY, Graph, pads, prelus, rewritten
+from training.face.graph import REPOSITORY
+from training.graphs import Graph, pads, prelus, rewritten
 
 SOURCE = REPOSITORY.parent / "shared" / "models" / "palm_lite.onnx"
 TARGET = REPOSITORY / "services" / "gesture" / "models" / "palm_lite.onnx"

@@ -34,7 +34,7 @@ PARTS = {
     "high-pass filter": "highpass.py:push",
     "voice activity": "vad.py:push",
     "breaths": "breaths.py:push",
-    "pitch": "pitch.py:estimate",
+    "pitch": "pitch.py:window",
     "text, sound to states": "transcriber.py:encode",
     "text, states to tokens": "transcriber.py:step",
     "word places": "alignment.py:align",
