@@ -82,6 +82,9 @@ def session(service: str, name: str, *, weights: str | None = None) -> ort.Infer
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    # onnxruntime would keep a plan of memory for each combination of input lengths it ever met,
+    # for ever: speech brings new ones all the time. Networks of one size do not miss it.
+    options.enable_mem_pattern = False
     options.log_severity_level = 3  # errors: the optimizer's advice is of no use at run time
     if not _has_vnni():  # sums of products of signed bytes may overflow: slower, but exact
         options.add_session_config_entry("session.x64quantprecision", "1")

