@@ -76,6 +76,9 @@ class Usage:
 
     cpu_s: float
     memory_mib: float
+    own_mib: float
+    """Of it what belongs to no file: only this can leak. The kernel drops pages of files that
+    nobody has touched for a while, and reads them again."""
     threads: int
     files: int
     sockets: int
@@ -83,10 +86,11 @@ class Usage:
     @classmethod
     def of(cls, pid: int) -> Usage:
         process = psutil.Process(pid)
-        times = process.cpu_times()
+        times, memory = process.cpu_times(), process.memory_info()
         return cls(
             times.user + times.system,
-            process.memory_info().rss / MIB,
+            memory.rss / MIB,
+            (memory.rss - memory.shared) / MIB,
             process.num_threads(),
             process.num_fds(),
             len(process.net_connections()),

@@ -74,7 +74,7 @@ async def soak(
 async def _sample(system: System, samples: dict[str, Samples]) -> None:
     now = time.monotonic()
     for name, used in (await asyncio.to_thread(usage, system)).items():
-        samples[f"{name} memory, MiB"].add(now, used.memory_mib)
+        samples[f"{name} own memory, MiB"].add(now, used.own_mib)
         samples[f"{name} threads"].add(now, used.threads)
         samples[f"{name} sockets"].add(now, used.sockets)
         samples[f"{name} files"].add(now, used.files)
