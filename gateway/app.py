@@ -40,6 +40,9 @@ CONTENT_SECURITY_POLICY = (
     "style-src 'self'; script-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
 )
+PERSONAL = ("/api/", "/whip/")
+"""Beginnings of the paths of a person's own data."""
+
 SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -57,6 +60,8 @@ def create_app(settings: GatewaySettings, home: str = "") -> FastAPI:
         title="Greenroom",
         version="1",
         description="Practise an interview: sessions, WHIP, hints and reports.",
+        docs_url=None,  # a page of scripts from another host, which the CSP forbids
+        redoc_url=None,
         lifespan=_lifespan(settings, home),
     )
     errors.install(app)
@@ -102,6 +107,7 @@ def _lifespan(
             async with serve_grpc(
                 settings, lambda server: add_SessionServiceServicer_to_server(rpc, server)
             ) as server:
+                process.keep_what_is_loaded()
                 await sessions.tell_room()  # before the first request, not with the first sweep
                 await server.set_serving(True)
                 loops = [
@@ -137,8 +143,15 @@ def _add_operations(app: FastAPI) -> None:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
+def _kept(path: str) -> str:
+    """How long a browser may keep an answer: a person's own not at all, the page's files as long
+    as they are the server's, so that an upgrade brings all of them."""
+    return "no-store" if path.startswith(PERSONAL) else "no-cache"
+
+
 class SecurityHeaders:
-    """ASGI middleware: adds SECURITY_HEADERS where an answer does not set its own."""
+    """ASGI middleware: adds SECURITY_HEADERS and Cache-Control where an answer does not set its
+    own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -149,6 +162,7 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", _kept(scope["path"]))
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
@@ -176,7 +190,7 @@ class Page(Mount):
         response = errors.answer(
             HTTPStatus.METHOD_NOT_ALLOWED,
             f"{scope['method']} is not possible here.",
-            "See /docs for what this server takes.",
+            "See /openapi.json for what this server takes.",
             {"Allow": ", ".join(sorted(allowed))},
         )
         await response(scope, receive, send)

@@ -169,7 +169,9 @@ async def erase_candidate(request: Request, authorization: Authorization = None)
     """Erases all that is kept of the candidate; says how many practices that were."""
     context = context_of(request)
     candidate_id = candidate_of(authorization)
+    # The reports first: when the aggregator is away, nothing has been erased.
+    erased = await _erase(context, EraseRequest(candidate_id=candidate_id))
     for session_id in await context.registry.sessions_of(candidate_id):
         await context.sessions.forget(session_id)
         await context.bus.purge(session_id)
-    return {"sessions": await _erase(context, EraseRequest(candidate_id=candidate_id))}
+    return {"sessions": erased}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -18,14 +18,14 @@ import structlog
 from google.protobuf.message import DecodeError
 from greenroom.v1.common_pb2 import Kind
 from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
-from greenroom.v1.session_pb2 import Hint, SessionEvent
+from greenroom.v1.session_pb2 import Hint, SessionEvent, SessionInfo
 from greenroom.v1.signals_pb2 import Signal
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, KeyValueConfig, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import NotFoundError
+from nats.js.errors import BadRequestError, KeyNotFoundError, NotFoundError
 from nats.js.kv import KeyValue
 
 from services.runtime.settings import RuntimeSettings
@@ -37,12 +37,22 @@ STREAM = "SESSIONS"
 SESSIONS_BUCKET = "sessions"
 LEASES_BUCKET = "leases"
 
+IN_USE = 10_058
+"""JetStream's error code: the stream exists, with other settings."""
+
 DUPLICATE_WINDOW_S = 120
 """How long JetStream remembers message ids: longer than any retry or takeover."""
 
 PUBLISH_TIMEOUT_S = 2.0
 PUBLISH_PATIENCE_S = 30.0
 """A signal is tried again, under the same message id, through a restart of the server."""
+
+ASK_PATIENCE_S = 2.0
+"""A process that is busy for longer counts as dead; of one that is dead the server knows at once,
+unless its machine is."""
+
+STOP_S = 0.3
+"""From a session's erasure until nobody works on it any more, but for a thread's last look."""
 
 MEDIA_PENDING = 64
 """Messages that nats-py may hold for a media subscription before it drops: the callback
@@ -76,6 +86,25 @@ def now_us() -> int:
     return time.time_ns() // 1_000
 
 
+class Following:
+    """Somebody takes what is said of a session, until `unsubscribe`."""
+
+    def __init__(
+        self,
+        subscription: JetStreamContext.PushSubscription,
+        takers: list[Callable[[Recorded], Awaitable[None]]],
+    ) -> None:
+        self._subscription = subscription
+        self._takers = takers
+
+    async def unsubscribe(self) -> None:
+        """Raises nats.errors.Error when that was done before, or the connection is closed."""
+        # nats-py's ordered subscriptions refer to themselves: the session's whole state would
+        # stay with them until the next full garbage collection.
+        self._takers.clear()
+        await self._subscription.unsubscribe()
+
+
 class Bus:
     """One connection to NATS. Use ``async with await Bus.connect(...)``."""
 
@@ -86,10 +115,11 @@ class Bus:
         self.leases: KeyValue
 
     @classmethod
-    async def connect(cls, settings: RuntimeSettings, name: str) -> Self:
-        """Connect and make sure that the stream and the buckets exist.
+    async def connect(cls, settings: RuntimeSettings, name: str, *, keep: bool = True) -> Self:
+        """Connect and make sure that the stream and the buckets exist, as the settings say.
 
-        Raises nats.errors.NoServersError when no server answers.
+        keep: False for a guest, who takes them as they are. Raises nats.errors.NoServersError
+        when no server answers, other nats.errors.Error when JetStream does not do its part.
         """
 
         async def on_error(error: Exception) -> None:
@@ -105,30 +135,40 @@ class Bus:
         )
         js = connection.jetstream(timeout=PUBLISH_TIMEOUT_S)
         bus = cls(connection, js)
-        await bus._ensure(settings)
+        try:
+            if keep:
+                await bus._keep(settings)
+            bus.sessions = await js.key_value(SESSIONS_BUCKET)
+            bus.leases = await js.key_value(LEASES_BUCKET)
+        except BaseException:
+            await connection.close()
+            raise
         return bus
 
-    async def _ensure(self, settings: RuntimeSettings) -> None:
+    async def _keep(self, settings: RuntimeSettings) -> None:
         age = settings.stream_max_age_hours * 3600
-        await self._js.add_stream(
-            StreamConfig(
-                name=STREAM,
-                subjects=["signals.*.*", "events.*", "hints.*"],
-                retention=RetentionPolicy.LIMITS,
-                storage=StorageType.FILE,
-                max_age=age,
-                max_bytes=settings.stream_max_bytes,
-                duplicate_window=DUPLICATE_WINDOW_S,
-                allow_direct=True,
-            )
+        stream = StreamConfig(
+            name=STREAM,
+            subjects=["signals.*.*", "events.*", "hints.*"],
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            max_age=age,
+            max_bytes=settings.stream_max_bytes,
+            duplicate_window=DUPLICATE_WINDOW_S,
+            allow_direct=True,
         )
-        self.sessions = await self._js.create_key_value(
-            KeyValueConfig(bucket=SESSIONS_BUCKET, ttl=age, storage=StorageType.FILE)
-        )
-        self.leases = await self._js.create_key_value(
+        with _other_settings() as others:
+            await self._js.add_stream(stream)
+        if others:
+            await self._js.update_stream(stream)
+        for bucket in (SESSIONS_BUCKET, LEASES_BUCKET):
             # On file: revisions must not start anew when the server does.
-            KeyValueConfig(bucket=LEASES_BUCKET, ttl=age, storage=StorageType.FILE)
-        )
+            wanted = KeyValueConfig(bucket=bucket, ttl=age, storage=StorageType.FILE)
+            with _other_settings() as others:
+                await self._js.create_key_value(wanted)
+            if others:
+                kept = (await self._js.stream_info(f"KV_{bucket}")).config
+                await self._js.update_stream(kept, max_age=age)
 
     async def __aenter__(self) -> Self:
         return self
@@ -240,12 +280,20 @@ class Bus:
 
     async def last_sequence(self, subject: str) -> int | None:
         """Header sequence of the newest signal or hint on a subject; None when there is none."""
+        message = await self._last(subject)
+        return message.header.sequence if message else None
+
+    async def has_begun(self, session_id: str) -> bool:
+        """Whether anything has happened in a session since it was made."""
+        last = await self._last(f"events.{session_id}")
+        return isinstance(last, SessionEvent) and not last.HasField("started")
+
+    async def _last(self, subject: str) -> SessionMessage | None:
         try:
             raw = await self._js.get_last_msg(STREAM, subject, direct=True)
         except NotFoundError:
             return None
-        message = _decode(subject, raw.data or b"")
-        return message.header.sequence if message else None
+        return _decode(subject, raw.data or b"")
 
     async def follow(
         self,
@@ -254,7 +302,7 @@ class Bus:
         *,
         signals: Sequence[str] = ("*",),
         hints: bool = False,
-    ) -> JetStreamContext.PushSubscription:
+    ) -> Following:
         """Every message of a session in stream order: first the past, then live.
 
         signals: which signals besides the events, as the last tokens of their subjects.
@@ -264,18 +312,21 @@ class Bus:
         if hints:
             filters.append(f"hints.{session_id}")
 
+        takers = [take]
+
         async def callback(raw: Msg) -> None:
             message = _decode(raw.subject, raw.data)
-            if message is not None:
-                await take(Recorded(message, raw.metadata.sequence.stream))
+            if message is not None and takers:
+                await takers[0](Recorded(message, raw.metadata.sequence.stream))
 
-        return await self._js.subscribe(
+        subscription = await self._js.subscribe(
             "",
             stream=STREAM,
             config=ConsumerConfig(filter_subjects=filters),
             cb=callback,
             ordered_consumer=True,
         )
+        return Following(subscription, takers)
 
     async def listen(
         self, subject: str, take: Callable[[SessionMessage], Awaitable[None]]
@@ -315,8 +366,9 @@ class Bus:
             subject, cb=callback, pending_msgs_limit=MEDIA_PENDING
         )
 
-    async def ask(self, subject: str, patience_s: float = 0.5) -> bytes | None:
-        """The answer of whoever answers on the subject; None, at once, when nobody does."""
+    async def ask(self, subject: str, patience_s: float = ASK_PATIENCE_S) -> bytes | None:
+        """The answer of whoever answers on the subject; None, at once, when nobody does, and
+        after `patience_s` when who is there says nothing."""
         try:
             return (await self._connection.request(subject, timeout=patience_s)).data
         except (nats.errors.NoRespondersError, nats.errors.TimeoutError):
@@ -328,15 +380,30 @@ class Bus:
         A purge only forgets: the bytes stay in the server's files until it compacts them. So
         what was said and asked is overwritten first; the many numbers need not be.
         """
-        await self._overwrite_words(session_id)
-        for subject in (f"events.{session_id}", f"signals.{session_id}.*", f"hints.{session_id}"):
-            await self._js.purge_stream(STREAM, subject=subject)
-        await self.sessions.purge(session_id)
+        going = await self._is_going(session_id)
+        await self._purge_stream(session_id)
+        await self.sessions.purge(session_id)  # which ends whatever works on it
+        if going:
+            await asyncio.sleep(STOP_S)
+            await self._purge_stream(session_id)  # what was said of it until then
         # The leases last: without a session nobody takes one again.
         async for entry in self.watch(self.leases, f"*.session.{session_id}"):
             if entry is None:
                 break
             await self.leases.purge(entry.key)
+
+    async def _is_going(self, session_id: str) -> bool:
+        """Whether anybody may still say something of the session."""
+        try:
+            entry = await self.sessions.get(session_id)
+        except KeyNotFoundError:
+            return False
+        return not SessionInfo.FromString(entry.value or b"").closed
+
+    async def _purge_stream(self, session_id: str) -> None:
+        await self._overwrite_words(session_id)
+        for subject in (f"events.{session_id}", f"signals.{session_id}.*", f"hints.{session_id}"):
+            await self._js.purge_stream(STREAM, subject=subject)
 
     async def _overwrite_words(self, session_id: str) -> None:
         """By deleting one by one, for which the server writes random bytes over a message."""
@@ -372,6 +439,18 @@ class Bus:
             # A closed connection has no subscription left to end.
             with contextlib.suppress(nats.errors.ConnectionClosedError):
                 await watcher.stop()  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def _other_settings() -> Iterator[list[BadRequestError]]:
+    """Around the making of a stream; holds an error when it exists with other settings."""
+    found: list[BadRequestError] = []
+    try:
+        yield found
+    except BadRequestError as error:
+        if error.err_code != IN_USE:
+            raise
+        found.append(error)
 
 
 def _has_words(message: SessionMessage | None) -> bool:

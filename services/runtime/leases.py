@@ -70,6 +70,8 @@ class Lease:
     """Of the bucket, when it was taken: grows from lease to lease."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the candidate is done: flush, publish the last, return."""
+    erased: bool = False
+    """Nothing may be said of the session any more."""
     task: asyncio.Task[None] | None = None
 
 
@@ -146,6 +148,7 @@ class Leases:
             self._failures.pop(entry.key, None)
             self._held.pop(entry.key, None)
             if gone and (lease := self._mine.get(entry.key)) and lease.task:
+                lease.erased = True
                 self._end(lease.task)
             return
         self._sessions[entry.key] = info
@@ -243,7 +246,12 @@ class Leases:
     def _taken(self, session_id: str) -> bool:
         """Whether a live worker has the session, or it needs none any more."""
         held = self._held.get(session_id)
-        return bool(held and held.record and (held.record.done or self._alive(held.record)))
+        if held is None or held.record is None or held.record.done:
+            return held is not None and held.record is not None
+        if self._is_me(held.record):
+            # Else a lease whose confirmation was lost, or that could not be let go.
+            return session_id in self._mine
+        return self._alive(held.record)
 
     def _ask_later(self, session_id: str, delay: float) -> None:
         task = asyncio.create_task(self._ask(session_id, delay), name=session_id)
@@ -267,7 +275,7 @@ class Leases:
             return
         if (info := self._sessions.get(session_id)) is None:
             return  # erased meanwhile
-        takeover = bool(held and held.record)
+        takeover = bool(held and held.record and not self._is_me(held.record))
         if takeover:
             telemetry.TAKEOVERS.labels(self._kind).inc()
         log.info("lease taken", session=session_id, kind=self._kind, takeover=takeover)
@@ -318,6 +326,7 @@ class Leases:
         await self._delete(f"{self._kind}.worker.{self._me.worker}")
 
     async def _delete(self, key: str, revision: int | None = None) -> None:
-        """Best effort: what can't be deleted expires with the heartbeat."""
+        """Best effort: a lease that can't be deleted expires with the heartbeat, or is taken
+        again by this worker."""
         with contextlib.suppress(nats.errors.Error, nats.js.errors.Error):
             await self._bus.leases.delete(key, last=revision)

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import assert_never
 
+import nats.errors
+import structlog
 from greenroom.v1.common_pb2 import Header, Kind
 from greenroom.v1.signals_pb2 import (
     Accounting,
@@ -26,11 +28,16 @@ from greenroom.v1.signals_pb2 import (
 from services.runtime.analyzer import Body, Observation
 from services.runtime.bus import SUBJECTS, Bus, now_us
 
+log = structlog.get_logger(__name__)
+
 LIMIT = 256
 """Signals that may wait for the stream, about 20 s of one kind; past that the worker
 analyses no more media, which then counts as dropped at its ring."""
 
 ACCOUNTING_S = 1.0
+
+AWAY_S = 1.0
+"""Before it is tried again after the bus has given up."""
 
 
 class Outbox:
@@ -97,7 +104,10 @@ class Outbox:
             self._wake.set()
 
     async def publish(self) -> None:
-        """Until cancelled: signals as they come, and the accounting each second."""
+        """Until cancelled: signals as they come, and the accounting each second.
+
+        While the stream is away, however long, they wait: LIMIT bounds them.
+        """
         loop = asyncio.get_running_loop()
         due = loop.time() + ACCOUNTING_S
         while True:
@@ -106,10 +116,15 @@ class Outbox:
                 async with asyncio.timeout_at(due):
                     await self._wake.wait()
             self._wake.clear()
-            await self._publish_waiting()
-            if loop.time() >= due:
-                await self._publish_accounting(final=False)
-                due = loop.time() + ACCOUNTING_S
+            try:
+                await self._publish_waiting()
+                if loop.time() >= due:
+                    await self._publish_accounting(final=False)
+                    due = loop.time() + ACCOUNTING_S
+            except nats.errors.Error as error:
+                log.warning("signals wait", session=self._session_id, error=repr(error))
+                await asyncio.sleep(AWAY_S)
+                self._wake.set()
 
     async def flush(self, *, final: bool) -> None:
         """Everything that waits, then the last accounting under this lease.

@@ -71,8 +71,9 @@ def configure_logging(settings: RuntimeSettings, process: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
-    # Their INFO lines name peers' addresses and every ICE candidate.
-    for chatty in ("aioice", "aiortc", "nats", "httpx"):
+    # Their INFO lines name peers' addresses and every ICE candidate; aiosqlite's DEBUG lines
+    # hold whole reports.
+    for chatty in ("aioice", "aiortc", "aiosqlite", "nats", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(process=process)
 

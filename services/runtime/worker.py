@@ -14,14 +14,16 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic
 
+import nats.errors
 import structlog
 from greenroom.v1.common_pb2 import Kind
 from greenroom.v1.session_pb2 import SessionEvent
 from greenroom.v1.signals_pb2 import Accounting, Signal, Trace
+from nats.aio.subscription import Subscription
 
 from services.runtime import process, scheduling, tasks, telemetry
 from services.runtime.analyzer import Analyzer
-from services.runtime.bus import Bus, Recorded, now_us
+from services.runtime.bus import Bus, Following, Recorded, now_us
 from services.runtime.leases import Lease, Leases
 from services.runtime.ledger import Ring
 from services.runtime.media import MICROSECONDS
@@ -72,6 +74,10 @@ class MediaSession(Generic[Message, Decoded]):
         with self._lock:
             if self._scheduled is None:
                 self._scheduled = self._executor.submit(self._work)
+
+    async def last(self) -> None:
+        """What is still on its way when the session ends."""
+        await asyncio.sleep(LAST_MEDIA_S)
 
     async def finish(self) -> None:
         """Analyse what the ring still holds, then what the analyzer still keeps open."""
@@ -160,11 +166,20 @@ class TextSession:
         if self._ended and self._voice_done:
             self.complete.set()
 
+    async def last(self) -> None:
+        """The voice's last transcript."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(VOICE_PATIENCE_S):
+                await self.complete.wait()
+
     async def finish(self) -> None:
         observations = await self._loop.run_in_executor(
             self._executor, lambda: list(self._analyzer.finish())
         )
         self.outbox.put(observations, Trace(received_us=now_us()))
+
+    async def abandon(self) -> None:
+        """Nothing waits here: messages come one at a time."""
 
     async def _analyse(self, message: TextMessage) -> None:
         received_us = now_us()
@@ -226,19 +241,7 @@ async def media_work(
     session.outbox = worker.outbox(lease, session.ring.accounting)
     await session.outbox.start(replay=False)
     subscription = await source.subscribe(worker.bus, lease.info.session_id, session.take)
-    publisher = asyncio.create_task(session.outbox.publish())
-    final = False
-    try:
-        await lease.ended.wait()
-        await asyncio.sleep(LAST_MEDIA_S)
-        await subscription.unsubscribe()
-        await session.finish()
-        final = True
-    finally:
-        if not final:
-            await subscription.unsubscribe()
-            await session.abandon()
-        await _close(publisher, session.outbox, final=final)
+    await _live(session, subscription, lease)
 
 
 async def text_work(
@@ -252,25 +255,48 @@ async def text_work(
     subscription = await worker.bus.follow(
         lease.info.session_id, session.take, signals=("voice", "accounting")
     )
+    await _live(session, subscription, lease)
+
+
+async def _live(
+    session: MediaSession[Message, Decoded] | TextSession,
+    subscription: Subscription | Following,
+    lease: Lease,
+) -> None:
+    """Signals go out until the session has ended and all is said of it, or until cancelled."""
     publisher = asyncio.create_task(session.outbox.publish())
     final = False
     try:
-        await lease.ended.wait()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(VOICE_PATIENCE_S):
-                await session.complete.wait()
-        await subscription.unsubscribe()
+        await _until(lease.ended, publisher)
+        await session.last()
+        await _unsubscribe(subscription)
         await session.finish()
         final = True
     finally:
-        if not final:
-            await subscription.unsubscribe()
-        await _close(publisher, session.outbox, final=final)
+        await _unsubscribe(subscription)
+        try:
+            if not final:
+                await session.abandon()
+        finally:
+            await tasks.end([publisher])
+            if not lease.erased:
+                await session.outbox.flush(final=final)
 
 
-async def _close(publisher: asyncio.Task[None], outbox: Outbox, *, final: bool) -> None:
-    await tasks.end([publisher])
-    await outbox.flush(final=final)
+async def _until(event: asyncio.Event, publisher: asyncio.Task[None]) -> None:
+    """Raises what ended the publisher, should it end sooner."""
+    waiting = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({waiting, publisher}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await tasks.end([waiting])
+    if publisher.done():
+        publisher.result()
+
+
+async def _unsubscribe(subscription: Subscription | Following) -> None:
+    with contextlib.suppress(nats.errors.Error):  # done before, or the connection is closed
+        await subscription.unsubscribe()
 
 
 def run_media(

@@ -1,15 +1,28 @@
 """The bus against a real NATS: order, no doubles, nothing left after a purge."""
 
 import asyncio
+import gc
 import secrets
+import weakref
 
+import nats.errors
 import pytest
 from greenroom.v1.common_pb2 import Header, Kind
-from greenroom.v1.session_pb2 import Hint, SessionEnded, SessionEvent, SessionInfo, SessionStarted
+from greenroom.v1.session_pb2 import (
+    Hint,
+    MediaConnected,
+    SessionEnded,
+    SessionEvent,
+    SessionInfo,
+    SessionStarted,
+)
 from greenroom.v1.signals_pb2 import FaceState, Signal
 from nats.js.errors import KeyNotFoundError
 
-from services.runtime.bus import Bus, Recorded
+from deploy.ports import free_port, listens
+from services.runtime.bus import LEASES_BUCKET, SESSIONS_BUCKET, STREAM, Bus, Recorded
+from services.runtime.settings import RuntimeSettings
+from tests.conftest import NATS_SERVER
 
 
 def signal(session_id: str, sequence: int) -> Signal:
@@ -131,3 +144,100 @@ async def test_questions_and_answers(bus: Bus) -> None:
     assert await bus.ask("gateway.s1") == b"here"
     await subscription.unsubscribe()
     assert await bus.ask("gateway.s1", patience_s=60) is None
+
+
+async def test_other_settings_are_taken_over_but_not_a_guests(
+    bus: Bus, settings: RuntimeSettings
+) -> None:
+    """A deployment that is told another age keeps its sessions, and gets the age."""
+    session_id = secrets.token_hex(8)
+    await bus.publish_event(event(session_id))
+
+    async def ages() -> set[float]:
+        names = (STREAM, f"KV_{SESSIONS_BUCKET}", f"KV_{LEASES_BUCKET}")
+        infos = [await bus._js.stream_info(name) for name in names]
+        return {info.config.max_age or 0.0 for info in infos}
+
+    assert await ages() == {settings.stream_max_age_hours * 3600}
+    other = settings.model_copy(update={"stream_max_age_hours": 2})
+    async with await Bus.connect(other, "guest", keep=False):
+        assert await ages() == {settings.stream_max_age_hours * 3600}
+    async with await Bus.connect(other, "owner"):
+        assert await ages() == {2 * 3600}
+    assert len(await collect(bus, session_id)) == 1
+    async with await Bus.connect(settings, "owner"):
+        assert await ages() == {settings.stream_max_age_hours * 3600}
+
+
+async def test_a_server_without_jetstream_keeps_no_connection() -> None:
+    port = free_port()
+    server = await asyncio.create_subprocess_exec(NATS_SERVER, "-a", "127.0.0.1", "-p", str(port))
+    try:
+        connections: list[Bus] = []
+        async with asyncio.timeout(10):
+            while not await asyncio.to_thread(listens, port):
+                await asyncio.sleep(0.02)
+        for keep in (True, False):
+            with pytest.raises(nats.errors.Error):
+                connections.append(
+                    await Bus.connect(
+                        RuntimeSettings(nats_url=f"nats://127.0.0.1:{port}"), "test", keep=keep
+                    )
+                )
+        assert connections == []  # what was opened leaves no task behind: see no_leaked_tasks
+    finally:
+        server.terminate()
+        await server.wait()
+
+
+async def test_who_followed_a_session_is_let_go_of(bus: Bus) -> None:
+    """At once, not with the next full garbage collection: a session's state is a megabyte."""
+
+    class Follower:
+        async def take(self, recorded: Recorded) -> None:
+            """Takes nothing."""
+
+    session_id = secrets.token_hex(8)
+    await bus.publish_event(event(session_id))
+    follower = Follower()
+    gone = weakref.ref(follower)
+    gc.collect()
+    gc.disable()
+    try:
+        subscription = await bus.follow(session_id, follower.take)
+        await asyncio.sleep(0.1)
+        await subscription.unsubscribe()
+        del follower
+        await asyncio.sleep(0.1)
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+async def test_what_is_said_while_a_session_is_erased_goes_too(bus: Bus) -> None:
+    """By a worker that has not yet heard of it."""
+    session_id = secrets.token_hex(8)
+    await bus.sessions.put(session_id, SessionInfo(session_id=session_id).SerializeToString())
+    await bus.publish_event(event(session_id))
+    erasing = asyncio.create_task(bus.purge(session_id))
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await bus.sessions.get(session_id)
+            except KeyNotFoundError:
+                break
+    await bus.publish_signal(signal(session_id, 0))
+    assert not erasing.done()
+    await erasing
+    assert await collect(bus, session_id) == []
+
+
+async def test_whether_a_session_has_begun(bus: Bus) -> None:
+    session_id = secrets.token_hex(8)
+    assert not await bus.has_begun(session_id)
+    await bus.publish_event(event(session_id))
+    assert not await bus.has_begun(session_id)
+    await bus.publish_event(
+        SessionEvent(header=Header(session_id=session_id), media_connected=MediaConnected())
+    )
+    assert await bus.has_begun(session_id)

@@ -164,3 +164,14 @@ async def test_an_erased_session_is_let_go(bus: Bus, session_id: str) -> None:
         await until(lambda: session_id not in holder.held)
         await asyncio.sleep(0.3)
         assert not holder.leases._held
+
+
+async def test_a_lease_whose_confirmation_was_lost_is_taken_again(
+    bus: Bus, session_id: str
+) -> None:
+    """The bucket names this worker, who knows nothing of it: nobody else would come."""
+    holder = Holder(bus, "forgetful")
+    record = holder.leases._me.model_dump_json().encode()
+    await bus.leases.put(f"face.session.{session_id}", record)
+    async with serving(holder):
+        await until(lambda: session_id in holder.held)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 import numpy as np
+import pytest
 import simplejpeg
 from greenroom.v1.common_pb2 import Header, Kind
 from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
@@ -14,12 +15,20 @@ from greenroom.v1.session_pb2 import SessionEnded, SessionEvent, SessionInfo, Se
 from greenroom.v1.signals_pb2 import Accounting, AnswerEvaluation, FaceState, Signal, VoiceState
 
 from services.runtime.analyzer import Observation
-from services.runtime.bus import Bus, Recorded, now_us
+from services.runtime.bus import STREAM, Bus, Recorded, now_us
 from services.runtime.leases import Lease
 from services.runtime.media import CHUNK_SAMPLES, SAMPLE_RATE, Frame, Pcm
-from services.runtime.settings import WorkerSettings
+from services.runtime.outbox import Outbox
+from services.runtime.settings import RuntimeSettings, WorkerSettings
 from services.runtime.sources import AudioSource, VideoSource
-from services.runtime.worker import MAX_AGE_US, TextMessage, Worker, media_work, text_work
+from services.runtime.worker import (
+    LAST_MEDIA_S,
+    MAX_AGE_US,
+    TextMessage,
+    Worker,
+    media_work,
+    text_work,
+)
 
 JPEG = simplejpeg.encode_jpeg(np.zeros((48, 64, 3), np.uint8))
 
@@ -250,3 +259,70 @@ async def test_a_replayed_text_session_says_nothing_twice(bus: Bus, nats_url: st
                 await asyncio.sleep(0.5)
         answers = [signal.answer.words for signal in live.signals if signal.HasField("answer")]
         assert answers == [1, 2, 3]
+
+
+async def test_signals_wait_for_a_stream_that_is_away_for_long(
+    bus: Bus, nats_url: str, settings: RuntimeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.runtime.bus.PUBLISH_PATIENCE_S", 0.2)
+    monkeypatch.setattr("services.runtime.outbox.AWAY_S", 0.2)
+    worker = Worker(bus, Kind.KIND_FACE, worker_settings(nats_url, "patient"))
+
+    async def work(lease: Lease) -> None:
+        await media_work(worker, Looking, VideoSource(), lease)
+
+    async with session(bus) as live, serving(worker, work):
+        await live.until_account()
+        await bus._js.delete_stream(STREAM)
+        await bus.publish_video(frame(live.id, 0))
+        await asyncio.sleep(1.0)  # it has given up by now
+        async with await Bus.connect(settings, "operator"):
+            await bus.publish_video(frame(live.id, 1))
+            async with asyncio.timeout(8):
+                while await bus.last_sequence(f"signals.{live.id}.face") != 1:
+                    await asyncio.sleep(0.05)
+
+
+class Lingering(Looking):
+    """Takes its time at the end."""
+
+    def finish(self) -> Iterable[Observation]:
+        time.sleep(0.6)
+        return []
+
+
+async def test_work_that_is_cancelled_at_its_end_leaves_nobody_publishing(
+    bus: Bus, nats_url: str
+) -> None:
+    """As when a session is erased just after its end; no_leaked_tasks sees who is left."""
+    worker = Worker(bus, Kind.KIND_FACE, worker_settings(nats_url, "late"))
+    async with session(bus) as live:
+        lease = Lease(SessionInfo(session_id=live.id), revision=1)
+        lease.ended.set()
+        work = asyncio.create_task(media_work(worker, Lingering, VideoSource(), lease))
+        await asyncio.sleep(LAST_MEDIA_S + 0.3)
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+        await asyncio.sleep(0.3)
+        assert [account.final for account in live.accounts()] == [False]
+    await asyncio.to_thread(worker.executor.shutdown)
+
+
+async def test_a_publisher_that_fails_fails_the_session(
+    bus: Bus, nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a defect's sake, not the bus's: the session is offered again, not left in silence."""
+    worker = Worker(bus, Kind.KIND_FACE, worker_settings(nats_url, "defective"))
+
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no such signal")
+
+    async with session(bus) as live:
+        lease = Lease(SessionInfo(session_id=live.id), revision=1)
+        monkeypatch.setattr(Outbox, "_publish_accounting", broken)
+        with pytest.raises(RuntimeError, match="no such signal"):
+            async with asyncio.timeout(5):
+                await media_work(worker, Looking, VideoSource(), lease)
+        monkeypatch.undo()
+    await asyncio.to_thread(worker.executor.shutdown)
