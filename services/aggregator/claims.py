@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from greenroom.v1.report_pb2 import Claim, Evidence, Suggestion
 from greenroom.v1.signals_pb2 import AnswerEvaluation, TextSpan
 
-from services.aggregator.reasons import TOO_SHORT
+from services.aggregator.reasons import NO_CAMERA, TOO_SHORT
 from services.aggregator.sentences import WORDS
 from services.aggregator.values import PER_ANSWER, Values
 from services.aggregator.wording import figure, usual
@@ -44,11 +44,13 @@ class Finding:
 
 
 def findings(values: Values) -> list[Finding]:
-    """All measures that have words and a value, the most telling first."""
+    """All measures that have words and a value, the most telling first. An answer's length only
+    where its question says none: otherwise two judgements of it would differ."""
     found = [
         _place(name, value, values.error(name) or 0.0)
         for name in WORDS
         if (value := values.number(name)) is not None
+        and not (name == "answer_time" and values.suited_length)
     ]
     return sorted(found, key=lambda finding: (-finding.weight, finding.measure))
 
@@ -171,7 +173,7 @@ def suggestions(values: Values) -> list[Suggestion]:
     """Up to three, each with a drill: first what was outside its usual range, then what was
     not seen at all, then what was nearest to the edge. Fewer only when hardly anything was
     seen and heard."""
-    found = [finding for finding in findings(values) if WORDS[finding.measure].drill]
+    found = [finding for finding in findings(values) if _drill_helps(finding)]
     weak = [finding for finding in found if finding.side != "good" and _said(finding)]
     rest = sorted(
         (finding for finding in found if finding not in weak),
@@ -180,11 +182,21 @@ def suggestions(values: Values) -> list[Suggestion]:
     unseen = [
         Suggestion(id=measure, text=what, drill=drill, evidence=[values.looked(measure)])
         for measure, (what, drill) in UNSEEN.items()
-        if not values.number(measure) and values.values[measure].not_seen != TOO_SHORT
+        if not values.number(measure)
+        and values.values[measure].not_seen not in (TOO_SHORT, NO_CAMERA)
     ]
     made = [_suggestion(finding, values) for finding in weak]
     made += unseen + [_suggestion(finding, values) for finding in rest]
     return made[:MOST_SUGGESTIONS]
+
+
+def _drill_helps(finding: Finding) -> bool:
+    """What is good can be practised, and what lies on a side of which there is a word to say."""
+    words = WORDS[finding.measure]
+    if finding.side == "good":
+        return bool(words.drill)
+    said = getattr(words, finding.side)
+    return bool(words.drill and said) and words.drill_for in ("", finding.side)
 
 
 def _suggestion(finding: Finding, values: Values) -> Suggestion:

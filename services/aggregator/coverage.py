@@ -9,7 +9,8 @@ from greenroom.v1.report_pb2 import Coverage
 from greenroom.v1.signals_pb2 import Accounting, FaceState, GestureState, VoiceState
 
 from services.aggregator import reasons
-from services.aggregator.state import SessionState
+from services.aggregator.spans import Stretch
+from services.aggregator.state import SessionState, Window
 
 KINDS = (
     Kind.KIND_GATEWAY_VIDEO,
@@ -27,7 +28,8 @@ LEAST_SPEECH = 0.005
 """Share of speech below which nothing was heard: a click is no voice."""
 
 
-def coverage(state: SessionState) -> list[Coverage]:
+def coverage(state: SessionState, whole: Stretch) -> list[Coverage]:
+    """Of the interview alone: what was set up before, and paused, says nothing of it."""
     totals: dict[Kind.ValueType, Accounting] = defaultdict(Accounting)
     newest = dict(sorted(state.accounting))  # of each kind the last lease
     for (kind, lease), account in sorted(state.accounting.items()):
@@ -43,7 +45,7 @@ def coverage(state: SessionState) -> list[Coverage]:
             total.dropped[reason] += count
     made = []
     for kind in KINDS:
-        seen, share, note = _seen(state, kind)
+        seen, share, note = _seen(state, whole, kind)
         made.append(
             Coverage(
                 kind=kind, seen=seen, note=note, share=round(share, 4), accounting=totals.get(kind)
@@ -52,27 +54,31 @@ def coverage(state: SessionState) -> list[Coverage]:
     return made
 
 
-def _seen(state: SessionState, kind: Kind.ValueType) -> tuple[bool, float, str]:
+def _seen(state: SessionState, whole: Stretch, kind: Kind.ValueType) -> tuple[bool, float, str]:
     """(seen, share of what was analysed, a word for the candidate when something is missing)."""
+
+    def within(windows: list[Window]) -> list[Window]:
+        return [window for window in windows if whole.holds(window.start_us, window.end_us)]
+
     match kind:
         case Kind.KIND_FACE:
-            states = [w.body for w in state.face if isinstance(w.body, FaceState)]
+            states = [w.body for w in within(state.face) if isinstance(w.body, FaceState)]
             frames = sum(s.frames for s in states)
             share = sum(s.frames_with_face for s in states) / frames if frames else 0.0
             if not frames:
                 return False, 0.0, _sentence(reasons.NO_CAMERA, "nothing is said about your face")
             if not share:
                 return False, 0.0, _sentence(reasons.NO_FACE, "nothing is said about it")
-            return True, share, _face_note(state)
+            return True, share, _face_note(state, whole)
         case Kind.KIND_GESTURE:
-            gestures = [w.body for w in state.gesture if isinstance(w.body, GestureState)]
+            gestures = [w.body for w in within(state.gesture) if isinstance(w.body, GestureState)]
             if not gestures:
                 return False, 0.0, _sentence(reasons.NO_CAMERA, "nothing is said about your hands")
             share = sum(min(1.0, g.hands) for g in gestures) / len(gestures)
             note = "" if share else _sentence(reasons.NO_HANDS, "nothing is said about them")
             return share > 0, share, note
         case Kind.KIND_VOICE:
-            voices = [w.body for w in state.voice if isinstance(w.body, VoiceState)]
+            voices = [w.body for w in within(state.voice) if isinstance(w.body, VoiceState)]
             if not voices:
                 return (
                     False,
@@ -97,11 +103,12 @@ def _sentence(why: str, then: str) -> str:
     return f"{why[0].upper()}{why[1:]}: {then}."
 
 
-def _face_note(state: SessionState) -> str:
-    lost = sum(event.type == "face_lost" for event in state.events)
+def _face_note(state: SessionState, whole: Stretch) -> str:
+    events = [event for event in state.events if whole.holds(event.start_us, event.end_us)]
+    lost = sum(event.type == "face_lost" for event in events)
     times = "once" if lost == 1 else f"{lost} times"
     notes = [f"Your face was out of view {times}."] if lost else []
-    if any(event.type == "several_faces" for event in state.events):
+    if any(event.type == "several_faces" for event in events):
         notes.append("A second face was in view for a while: figures may mix the two.")
     return " ".join(notes)
 

@@ -116,9 +116,9 @@ def unseen(measures: Iterable[MeasureValue]) -> list[tuple[str, str]]:
     return [(why, ", ".join(names)) for why, names in by_reason.items()]
 
 
-def parts(found: Score) -> list[dict[str, str]]:
-    """What a score rests on, the weightiest first."""
-    seen = {evidence.measure: evidence for evidence in found.evidence}
+def parts(found: Score, measures: Iterable[MeasureValue]) -> list[dict[str, str]]:
+    """What a score rests on, the weightiest first; measures: of the same answers."""
+    seen = {made.measure: made for made in measures if made.HasField("value")}
     ordered = sorted(found.contributions.items(), key=lambda part: (-abs(part[1]), part[0]))
     return [
         {

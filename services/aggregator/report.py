@@ -54,7 +54,7 @@ def write(state: SessionState, *, affect: bool, earlier: Sequence[Report] = ()) 
         started_us=start_us,
         duration_ms=(end_us - start_us) // 1000,
         affect=True,
-        coverage=coverage(state),
+        coverage=coverage(state, whole),
         questions=questions,
         measures=[overall.values[name] for name in MEASURES if name in overall.values],
         scores=scores(overall, own),
@@ -70,7 +70,7 @@ def write(state: SessionState, *, affect: bool, earlier: Sequence[Report] = ()) 
             for hint in state.hints
         ],
         series=series(state, whole, start_us),
-        moments=_moments(state.events, start_us),
+        moments=_moments(overall.events, start_us),
         baseline=own,
     )
     for record in report.hints:

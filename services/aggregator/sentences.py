@@ -22,6 +22,8 @@ class Words:
     aim: str = ""
     """What to practise, and how: the drill."""
     drill: str = ""
+    drill_for: str = ""
+    """low or high: where the drill would make the other worse."""
     importance: float = 1.0
 
 
@@ -130,6 +132,7 @@ WORDS: dict[str, Words] = {
         high="Your pitch moved a great deal ({value}; {usual} is usual).",
         drill="Read a children's story aloud and overdo it. Then give your answer with half of "
         "that.",
+        drill_for="low",
         importance=0.9,
     ),
     "loudness": Words(

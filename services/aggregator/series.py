@@ -10,8 +10,8 @@ from greenroom.v1.common_pb2 import Kind
 from greenroom.v1.report_pb2 import Series
 from greenroom.v1.signals_pb2 import VoiceState, Word
 
-from services.aggregator.spans import Stretch
-from services.aggregator.state import Event, SessionState, Window
+from services.aggregator.spans import Stretch, pauses_in_speech
+from services.aggregator.state import SessionState, Window
 from services.aggregator.triggers import SPOKEN
 from services.runtime.measures import MEASURES
 from services.runtime.media import MICROSECONDS
@@ -43,7 +43,7 @@ def series(state: SessionState, whole: Stretch, start_us: int) -> list[Series]:
         _line(measure, windows[kind], whole, start_us, read)
         for measure, (kind, read) in READERS.items()
     ]
-    made += [_pace(state.words, whole, start_us), _pauses(state.events, whole, start_us)]
+    made += [_pace(state.words, whole, start_us), _pauses(state, whole, start_us)]
     return [line for line in made if line.value]
 
 
@@ -93,11 +93,10 @@ def _pace(words: list[Word], whole: Stretch, start_us: int) -> Series:
     return line
 
 
-def _pauses(events: list[Event], whole: Stretch, start_us: int) -> Series:
+def _pauses(state: SessionState, whole: Stretch, start_us: int) -> Series:
     """Each pause where it began, with its length."""
     line = Series(measure="pause_mean", unit=MEASURES["pause_mean"].unit)
-    for event in events:
-        if event.type == "pause" and whole.holds(event.start_us, event.end_us):
-            line.time_ms.append((event.start_us - start_us) // 1000)
-            line.value.append(round((event.end_us - event.start_us) / MICROSECONDS, 2))
+    for event in pauses_in_speech(state.events, whole, state.asked):
+        line.time_ms.append((event.start_us - start_us) // 1000)
+        line.value.append(round((event.end_us - event.start_us) / MICROSECONDS, 2))
     return line

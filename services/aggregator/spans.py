@@ -8,7 +8,7 @@ from itertools import pairwise, zip_longest
 
 from greenroom.v1.signals_pb2 import Word
 
-from services.aggregator.state import Asked, Window
+from services.aggregator.state import Asked, Event, Window
 from services.runtime.analyzer import STATE_WINDOW_US
 from services.runtime.media import MICROSECONDS
 
@@ -39,6 +39,23 @@ class Stretch:
         return self.start_us <= middle < self.end_us and not any(
             start <= middle < end for start, end in self.pauses
         )
+
+
+def pauses_in_speech(
+    events: Iterable[Event], stretch: Stretch, asked: Iterable[Asked]
+) -> list[Event]:
+    """Silences within an answer: from one answer to the next, and while the practice was paused,
+    silence is no pause in speech."""
+    starts = [each.start_us for each in asked]
+    return [
+        event
+        for event in events
+        if event.type == "pause"
+        and stretch.start_us <= event.start_us
+        and event.end_us <= stretch.end_us
+        and not any(event.start_us < start < event.end_us for start in starts)
+        and not any(event.start_us < end and start < event.end_us for start, end in stretch.pauses)
+    ]
 
 
 def seconds(windows: Sequence[Window]) -> float:

@@ -12,7 +12,7 @@ from greenroom.v1.report_pb2 import Report
 from sqlalchemy import BigInteger, LargeBinary, String, delete, event, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, defer, mapped_column
 
 from services.aggregator.report import to_json
 
@@ -44,7 +44,12 @@ class Store:
     """Use ``async with Store(url)``; brings the database's schema up to date first."""
 
     def __init__(self, url: str) -> None:
-        self._engine = create_async_engine(url, pool_size=CONNECTIONS, max_overflow=0)
+        self._engine = create_async_engine(
+            url,
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            hide_parameters=True,  # an error's text would hold parts of a report
+        )
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine.sync_engine, "connect", _set_pragmas)
@@ -74,14 +79,26 @@ class Store:
             return await session.get(StoredReport, session_id)
 
     async def of_candidate(self, candidate_id: str) -> Sequence[StoredReport]:
-        """Oldest first."""
+        """Oldest first; without their JSON."""
         wanted = (
             select(StoredReport)
+            .options(defer(StoredReport.json, raiseload=True))
             .where(StoredReport.candidate_id == candidate_id)
             .order_by(StoredReport.started_us, StoredReport.session_id)
         )
         async with self._sessions() as session:
             return (await session.scalars(wanted)).all()
+
+    async def before(self, candidate_id: str, started_us: int, count: int) -> list[Report]:
+        """The newest reports of the candidate's earlier practices, newest first."""
+        wanted = (
+            select(StoredReport.message)
+            .where(StoredReport.candidate_id == candidate_id, StoredReport.started_us < started_us)
+            .order_by(StoredReport.started_us.desc(), StoredReport.session_id.desc())
+            .limit(count)
+        )
+        async with self._sessions() as session:
+            return [Report.FromString(message) for message in await session.scalars(wanted)]
 
     async def erase(self, *, session_id: str = "", candidate_id: str = "") -> list[str]:
         """Delete one session's report, or all of a candidate; returns the sessions' ids."""

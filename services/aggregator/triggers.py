@@ -208,7 +208,8 @@ def _hands(now: _Now) -> Iterator[Trigger]:
         for w in windows
         if isinstance(w.body, GestureState) and w.body.HasField("self_touch")
     ]
-    if touching and float(np.mean(touching)) > FIDGET_SHARE:
+    known = len(touching) >= FILLED * len(windows)
+    if known and float(np.mean(touching)) > FIDGET_SHARE:
         sure = _sure(float(np.mean(touching)), FIDGET_SHARE, 0.1)
         yield now.trigger("hands_down", "Hands down", "hand", Kind.KIND_GESTURE, sure)
 
@@ -218,6 +219,6 @@ def _time(now: _Now) -> Iterator[Trigger]:
     if question is None or not question.seconds:
         return
     start_us = now.asked.start_us
-    paused_us = sum(end - start for start, end in now.state.pauses if start >= start_us)
+    paused_us = sum(max(0, end - max(start, start_us)) for start, end in now.state.pauses)
     if now.at_us - start_us - paused_us > OVER_TIME * question.seconds * MICROSECONDS:
         yield now.trigger("wrap_up", "Wrap up", "clock", Kind.KIND_AGGREGATOR, 0.95)

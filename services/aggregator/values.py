@@ -10,7 +10,7 @@ from greenroom.v1.report_pb2 import Evidence, MeasureValue
 from greenroom.v1.signals_pb2 import DisfluencySpan, FaceState, GestureState, VoiceState
 
 from services.aggregator import reasons
-from services.aggregator.spans import Stretch, spoken_seconds, union
+from services.aggregator.spans import Stretch, pauses_in_speech, spoken_seconds, union
 from services.aggregator.spans import seconds as media_s
 from services.aggregator.state import Asked, Event, SessionState, Window
 from services.aggregator.triggers import SPOKEN
@@ -102,6 +102,13 @@ class Values:
                 whys = [part.values[measure].not_seen for part in parts]
                 self._put(measure, None, why=whys[0] if whys else reasons.NO_QUESTION)
 
+    @property
+    def suited_length(self) -> bool:
+        """A question says how long its answer should be: timing.py judges by that."""
+        asked = self.stretch.asked
+        question = self._state.questions.get(asked.question_id) if asked else None
+        return bool(question and question.seconds) or any(p.suited_length for p in self.parts)
+
     def evidence(self, measure: str) -> list[Evidence]:
         """Where a measure's value comes from: of an answer's measure each answer; empty when
         it was not seen. Times in milliseconds of the session."""
@@ -139,6 +146,9 @@ class Values:
     def _events(self, name: str) -> list[Event]:
         return [event for event in self.events if event.type == name]
 
+    def _pauses(self) -> list[Event]:
+        return pauses_in_speech(self.events, self.stretch, self._state.asked)
+
     # --- putting values down
 
     def _put(
@@ -174,12 +184,11 @@ class Values:
         error = 100 * math.sqrt(max(mean * (1 - mean), 0.01) / looks)
         self._put(measure, 100 * mean, error=error, seconds=seconds, bounds=(0, 100))
 
-    def _rate(self, measure: str, event: str, seconds: float) -> None:
+    def _rate(self, measure: str, count: int, seconds: float) -> None:
         """Events a minute, with their Poisson error."""
         if seconds < MIN_RATE_SECONDS:
             self._put(measure, None, seconds=seconds, why=reasons.TOO_SHORT)
             return
-        count = len(self._events(event))
         minutes = seconds / 60
         error = math.sqrt(max(count, 1)) / minutes
         self._put(measure, count / minutes, error=error, seconds=seconds, bounds=(0, math.inf))
@@ -210,9 +219,9 @@ class Values:
                 self._share(measure, shares, seen_s)
             else:
                 self._put(measure, None, why=reasons.TOO_SHORT)
-        self._rate("blink_rate", "blink", seen_s)
-        self._rate("nods", "nod", seen_s)
-        self._rate("brief_movements", "brief_movement", seen_s)
+        self._rate("blink_rate", len(self._events("blink")), seen_s)
+        self._rate("nods", len(self._events("nod")), seen_s)
+        self._rate("brief_movements", len(self._events("brief_movement")), seen_s)
         self._measure_gaze(seen_s)
 
     def _measure_gaze(self, seen_s: float) -> None:
@@ -230,7 +239,7 @@ class Values:
             shares = [w.body.eye_contact for w in speaking if isinstance(w.body, FaceState)]
             self._share("eye_contact", shares, seconds)
         if calibrated:
-            self._rate("looking_away", "look_away", media_s(calibrated))
+            self._rate("looking_away", len(self._events("look_away")), media_s(calibrated))
         else:
             self._put("looking_away", None, why=reasons.NOT_CALIBRATED)
 
@@ -264,8 +273,8 @@ class Values:
             self._mean("movement", speeds, seen_s)
         else:
             self._put("movement", None, why=reasons.TOO_SHORT)
-        self._rate("gesture_rate", "stroke", seen_s)
-        self._rate("pointing", "pointing", seen_s)
+        self._rate("gesture_rate", len(self._events("stroke")), seen_s)
+        self._rate("pointing", len(self._events("pointing")), seen_s)
         if seen_s < MIN_RATE_SECONDS:
             self._put("fidgeting", None, seconds=seen_s, why=reasons.TOO_SHORT)
             return
@@ -298,15 +307,15 @@ class Values:
         if speech_s < MIN_SECONDS:
             self._missing(VOICE, self._no_voice() or reasons.TOO_SHORT)
             return
-        pauses = self._events("pause")
-        self._rate("pause_rate", "pause", speech_s)
+        pauses = self._pauses()
+        self._rate("pause_rate", len(pauses), speech_s)
         lengths = [(event.end_us - event.start_us) / MICROSECONDS for event in pauses]
         if lengths:
             self._mean("pause_mean", lengths, speech_s)
         else:
             self._put("pause_mean", None, why=reasons.NO_PAUSE)
-        self._rate("filled_pauses", "filled_pause", speech_s)
-        self._rate("breaths", "breath", heard_s)
+        self._rate("filled_pauses", len(self._events("filled_pause")), speech_s)
+        self._rate("breaths", len(self._events("breath")), heard_s)
         self._share("phonation_ratio", [state.speech for state in states], heard_s)
         self._measure_pitch(states, speech_s)
         self._measure_loudness(states, speech_s)
@@ -367,8 +376,7 @@ class Values:
             self._put("articulation_rate", syllables / phonation, seconds=phonation)
         else:
             self._put("articulation_rate", None, why=reasons.TOO_SHORT)
-        pauses = self._events("pause")
-        self._put("mean_run", len(self.words) / (len(pauses) + 1), seconds=seconds)
+        self._put("mean_run", len(self.words) / (len(self._pauses()) + 1), seconds=seconds)
 
     # --- the answer and its timing
 

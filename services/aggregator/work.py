@@ -7,13 +7,13 @@ import contextlib
 
 import structlog
 from greenroom.v1.common_pb2 import Header
-from greenroom.v1.report_pb2 import Report
 from greenroom.v1.session_pb2 import Hint, SessionClosed, SessionEvent, SessionInfo
 from greenroom.v1.signals_pb2 import Signal
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 
 from services.aggregator import report as reports
 from services.aggregator.fold import Fold
+from services.aggregator.history import MOST_REPORTS
 from services.aggregator.state import ANALYZERS
 from services.aggregator.store import Store
 from services.runtime.bus import Bus, Recorded, now_us
@@ -61,11 +61,7 @@ class SessionWork:
 
     async def _write(self) -> None:
         state, candidate_id = self._fold.state, self._lease.info.candidate_id
-        earlier = [
-            Report.FromString(stored.message)
-            for stored in await self._store.of_candidate(candidate_id)
-            if stored.started_us < (state.started_us or 0)
-        ]
+        earlier = await self._store.before(candidate_id, state.started_us or 0, MOST_REPORTS)
         written = await asyncio.to_thread(
             reports.write, state, affect=self._affect, earlier=earlier
         )

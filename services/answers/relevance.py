@@ -90,12 +90,15 @@ def evidence(embed: Embedder, question: Question, said: Sequence[Encoded]) -> Fl
 
 
 def completeness(points: Sequence[ExpectedPoint], results: Sequence[PointResult]) -> float | None:
-    """Share of the expected points by weight; None when none are expected."""
-    weights = {point.id: point.weight for point in points}
-    total = sum(weights.values())
+    """Share of the expected points by weight; None when none are expected.
+
+    results: of each point, in order (find_points).
+    """
+    total = sum(point.weight for point in points)
     if not results or total <= 0:
         return None
-    return sum(weights[result.point_id] for result in results if result.found) / total
+    found = zip(points, results, strict=True)
+    return sum(point.weight for point, result in found if result.found) / total
 
 
 def _logistic(log_odds: float) -> float:

@@ -130,8 +130,7 @@ class FaceAnalyzer:
         if self._last_us is None:
             return
         yield from self._close_episodes()
-        if self._lost_since_us is not None:
-            yield _event(FaceEvent.FACE_LOST, Episode(self._lost_since_us, self._last_us, 1.0), 1.0)
+        yield from self._lost_until(self._last_us)
         if self._window is not None and self._window.frames:
             yield self._window.observation()
             self._window = None
@@ -151,13 +150,15 @@ class FaceAnalyzer:
             self._blinks.reset()
             yield from self._close_episodes()
 
+    def _lost_until(self, time_us: int) -> Iterator[Observation]:
+        lost, self._lost_since_us = self._lost_since_us, None
+        if lost is not None and time_us - lost >= LOST_AFTER_US:
+            yield _event(FaceEvent.FACE_LOST, Episode(lost, time_us, 1.0), 1.0)
+
     def _present(self, face: Face, item: Frame) -> Iterator[Observation]:
         assert self._window is not None
         time_us, window = item.capture_us, self._window
-        if (lost := self._lost_since_us) is not None:
-            self._lost_since_us = None
-            if time_us - lost >= LOST_AFTER_US:
-                yield _event(FaceEvent.FACE_LOST, Episode(lost, time_us, 1.0), 1.0)
+        yield from self._lost_until(time_us)
         points = self._smooth(face.points, time_us / MICROSECONDS)
         pose = self._steady(head_pose(points), time_us)
         direction = gaze(points, pose)

@@ -154,10 +154,10 @@ class GestureAnalyzer:
     def _touches(self, hands: list[Hand], item: Frame) -> Iterator[Observation]:
         assert self._window is not None
         face = self._face.look(item.image, item.capture_us, hands)
-        if face is None:
-            return
-        touch = next((where for hand in hands if (where := touched(hand, face))), "")
-        self._window.add("self_touch", float(bool(touch)))
+        touch = ""
+        if face is not None:  # else a touch is over with the face
+            touch = next((where for hand in hands if (where := touched(hand, face))), "")
+            self._window.add("self_touch", float(bool(touch)))
         sure = max((hand.presence for hand in hands), default=1.0)
         if held := self._touch.change(touch, sure, item.capture_us):
             yield self._event(GestureEvent.SELF_TOUCH, held, 0)

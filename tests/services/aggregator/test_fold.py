@@ -3,6 +3,7 @@
 import random
 
 from greenroom.v1.common_pb2 import Kind
+from greenroom.v1.report_pb2 import Coverage
 from greenroom.v1.session_pb2 import SessionEvent
 from greenroom.v1.signals_pb2 import FaceEvent, Signal, VoiceEvent
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from services.aggregator.coverage import coverage
 from services.aggregator.fold import Fold
 from services.aggregator.report import to_json, write
+from services.aggregator.spans import Stretch
 from services.aggregator.state import SessionState
 from tests.services.aggregator.streams import (
     QUESTION,
@@ -160,10 +162,16 @@ def test_an_older_accounting_does_not_replace_a_newer_one() -> None:
 
 def test_what_a_dead_worker_held_is_told_as_lost() -> None:
     first = account(Kind.KIND_FACE, 10, final=False, lease=1, pending=2)
-    (before,) = (c for c in coverage(state(*opening(), first)) if c.kind == Kind.KIND_FACE)
+    whole = Stretch(START_US, START_US + 60 * SECOND)
+
+    def covered(*accounts: Signal) -> Coverage:
+        found = coverage(state(*opening(), *accounts), whole)
+        return next(each for each in found if each.kind == Kind.KIND_FACE)
+
+    before = covered(first)
     assert before.accounting.pending == 2
     second = account(Kind.KIND_FACE, 30, lease=5)
-    (after,) = (c for c in coverage(state(*opening(), first, second)) if c.kind == Kind.KIND_FACE)
+    after = covered(first, second)
     assert (after.accounting.received, after.accounting.processed) == (40, 38)
     assert dict(after.accounting.dropped) == {"worker_lost": 2}
     assert after.accounting.pending == 0

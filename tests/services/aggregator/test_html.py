@@ -10,7 +10,7 @@ from greenroom.v1.signals_pb2 import DisfluencySpan, PointResult, StarResult, Te
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.html import render
+from services.aggregator.html import parts, render
 from services.aggregator.wording import clock, duration, figure, usual
 from services.runtime.measures import MEASURES
 from tests.services.aggregator.streams import (
@@ -18,6 +18,7 @@ from tests.services.aggregator.streams import (
     SECOND,
     START_US,
     Message,
+    ask,
     closing,
     evaluated,
     opening,
@@ -175,3 +176,25 @@ def test_usual_ranges_in_words(measure: str, expected: str) -> None:
 @pytest.mark.parametrize("measure", MEASURES)
 def test_every_measure_has_a_figure(measure: str) -> None:
     assert figure(measure, 12.3)
+
+
+def test_an_overall_score_rests_on_the_mean_of_the_answers() -> None:
+    """Of several answers, not of the last one."""
+    got = report(
+        [
+            *opening(),
+            *voice(0, 30),
+            speech(0, 120, 50),
+            evaluated(29, final=True, words=50, relevance=0.9, specificity=3.0),
+            ask(30, attempt=1),
+            *voice(30, 60),
+            speech(30, 120, 50),
+            evaluated(59, final=True, words=50, relevance=0.3, attempt=1, specificity=3.0),
+            *closing(60),
+        ]
+    )
+    (overall,) = [m for m in got.measures if m.measure == "relevance"]
+    assert overall.value == pytest.approx(60)
+    (quality,) = [score for score in got.scores if score.score == "answer_quality"]
+    shown = {part["name"]: part["figure"] for part in parts(quality, got.measures)}
+    assert shown[MEASURES["relevance"].name] == figure("relevance", 60)

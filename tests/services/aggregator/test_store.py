@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from greenroom.v1.report_pb2 import QuestionReport, Report, ReportWord
+from sqlalchemy.exc import IntegrityError
 
 from services.aggregator.report import to_json
-from services.aggregator.store import Store
+from services.aggregator.store import Store, StoredReport
 from tests.services.aggregator.conftest import OpenStore
 
 SECRET = "a-word-that-only-one-candidate-said"
@@ -98,3 +99,27 @@ async def test_reports_outlast_the_process(file: Path, open_store: OpenStore) ->
         await first.put("candidate", report())
     async with open_store(file) as second:
         assert await second.get("one")
+
+
+async def test_earlier_practices_come_newest_first_and_no_more_than_asked(store: Store) -> None:
+    for session_id, started_us in (("new", 30), ("old", 10), ("middle", 20)):
+        await store.put("candidate", report(session_id, started_us))
+    await store.put("somebody else", report("other", 15))
+    assert [r.session_id for r in await store.before("candidate", 30, 5)] == ["middle", "old"]
+    assert [r.session_id for r in await store.before("candidate", 40, 1)] == ["new"]
+
+
+async def test_an_error_of_the_database_tells_nothing_of_a_report(store: Store) -> None:
+    await store.put("candidate", report())
+    with pytest.raises(IntegrityError) as failed:
+        async with store._sessions.begin() as session:
+            session.add(
+                StoredReport(
+                    session_id="one",
+                    candidate_id="candidate",
+                    started_us=1,
+                    json=SECRET.encode(),
+                    message=b"",
+                )
+            )
+    assert SECRET not in str(failed.value)

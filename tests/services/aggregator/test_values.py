@@ -5,6 +5,7 @@ import math
 import pytest
 from greenroom.v1.common_pb2 import Kind
 from greenroom.v1.report_pb2 import MeasureValue, Report
+from greenroom.v1.session_pb2 import Question, SessionStarted
 from greenroom.v1.signals_pb2 import FaceEvent, GestureEvent, Signal, VoiceEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 from services.aggregator import reasons
 from services.runtime.measures import MEASURES
 from tests.services.aggregator.streams import (
+    QUESTION,
     Message,
     ask,
     closing,
     evaluated,
+    event,
     face,
     hands,
     happened,
@@ -191,3 +194,87 @@ def test_an_answer_without_a_voice_takes_no_time() -> None:
     got = report([*opening(), *face(0, 20), *closing(60)])
     assert not got.questions[0].HasField("response_delay_ms")
     assert not values(got)["answer_time"].HasField("value")
+
+
+def test_silence_between_answers_and_while_paused_is_no_pause_in_speech() -> None:
+    def silence(start_s: float, end_s: float) -> Message:
+        return happened(VoiceEvent(type=VoiceEvent.PAUSE), start_s, end_s)
+
+    got = report(
+        [
+            *opening(),
+            *voice(0, 20),
+            silence(5, 5.5),
+            silence(18, 34),  # until the next question was heard and thought about
+            ask(30, attempt=1),
+            *voice(34, 60),
+            silence(40, 40.5),
+            silence(45, 56),  # with a pause of the practice in it
+            pause(46),
+            resume(55),
+            *closing(60),
+        ]
+    )
+    assert values(got)["pause_mean"].value == pytest.approx(0.5)
+    for question in got.questions:
+        (mean,) = [m.value for m in question.measures if m.measure == "pause_mean"]
+        assert mean == pytest.approx(0.5)
+    (plotted,) = [series for series in got.series if series.measure == "pause_mean"]
+    assert [round(value, 1) for value in plotted.value] == [0.5, 0.5]
+
+
+def test_what_was_set_up_or_paused_is_not_told_as_missing() -> None:
+    def away(start_s: float, end_s: float) -> Message:
+        return happened(FaceEvent(type=FaceEvent.FACE_LOST), start_s, end_s)
+
+    before = [event(0, started=SessionStarted(questions=[QUESTION])), away(1, 4)]
+    during = [*face(10, 30), pause(30), away(30, 40), resume(40), *face(40, 60)]
+    got = report([*before, ask(10), *during, *closing(60)])
+    (covered,) = [each for each in got.coverage if each.kind == Kind.KIND_FACE]
+    assert (covered.note, covered.share) == ("", 1.0)
+    assert not [moment for moment in got.moments if moment.type == "face_lost"]
+    got = report([*before, ask(10), *during, away(50, 52), *closing(60)])
+    (covered,) = [each for each in got.coverage if each.kind == Kind.KIND_FACE]
+    assert covered.note == "Your face was out of view once."
+
+
+def test_no_drill_makes_worse_what_it_is_for() -> None:
+    """Of a pitch that moves too much already nobody is told to let it move more."""
+    lively = [
+        message
+        for at in range(0, 60, 2)
+        for message in voice(at, at + 2, f0_hz=100.0 if at % 4 else 220.0)
+    ]
+    got = report([*opening(), *lively, speech(0, 120, 100), *closing(60)])
+    assert values(got)["pitch_variation"].value > 6
+    assert "pitch_variation" not in {suggestion.id for suggestion in got.suggestions}
+    flat = [*opening(), *voice(0, 60, f0_hz=120.0), speech(0, 120, 100), *closing(60)]
+    assert "pitch_variation" in {suggestion.id for suggestion in report(flat).suggestions}
+
+
+def test_who_practised_without_a_camera_is_not_told_to_be_seen() -> None:
+    got = report([*opening(), *voice(0, 60, f0_hz=120.0), speech(0, 120, 100), *closing(60)])
+    assert not {"face_in_view", "hands_in_view"} & {made.id for made in got.suggestions}
+
+
+@pytest.mark.parametrize("seconds", [20, 90, 240])
+def test_an_answers_length_is_judged_once(seconds: int) -> None:
+    """By the question's own length where it has one, else by what is usual."""
+    for wanted in (0, 30, 120):
+        question = Question(id="own", text="Why us?", seconds=wanted)
+        got = report(
+            [
+                *opening([question]),
+                *voice(0, seconds),
+                speech(0, 120, 2 * seconds - 1),
+                *closing(seconds),
+            ]
+        )
+        (answer,) = got.questions
+        said = [claim.id for claim in (*answer.strengths, *answer.weaknesses, *answer.notes)]
+        said += [suggestion.id for suggestion in (*answer.suggestions, *got.suggestions)]
+        assert not (wanted and any(each.startswith("answer_time") for each in said)), said
+        timed = next(claim.text for claim in answer.time_management if claim.id == "time-1")
+        assert bool(wanted) == any(
+            words in timed for words in ("room for more", "is enough", "good length")
+        )

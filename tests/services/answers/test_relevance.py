@@ -74,6 +74,14 @@ def test_a_full_answer_covers_more_than_a_thin_one(embed: Embedder) -> None:
     assert full > thin
 
 
+def test_points_of_one_name_count_each() -> None:
+    points = [ExpectedPoint(id="p", text=text, weight=1) for text in ("one", "two")]
+    found = [PointResult(point_id="p", found=True), PointResult(point_id="p", found=True)]
+    assert completeness(points, found) == 1
+    found[1].found = False
+    assert completeness(points, found) == 0.5
+
+
 def test_completeness_counts_by_weight() -> None:
     points = [ExpectedPoint(id="a", weight=3), ExpectedPoint(id="b", weight=1)]
     made = [PointResult(point_id="a", found=True), PointResult(point_id="b", found=False)]

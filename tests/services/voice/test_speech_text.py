@@ -97,3 +97,18 @@ def test_words_made_up_where_nothing_is_said_are_not_told(room: Room, noise: flo
     room.samples = random.normal(0, noise, 2 * SECOND).astype(np.int16)
     room.take(2.0, final=True)
     assert texts(room.text.finish()) == []
+
+
+def test_a_look_that_was_given_up_is_not_given_up_again(room: Room) -> None:
+    """The next one was refused, as too much was waiting; then the end of the utterance comes."""
+    room.keep_busy()
+    room.take(1.0)
+    others = []
+    while refused := room.background.submit(lambda: Hearing([], [], [], []), partial=True):
+        others.append(refused)
+    room.take(1.6)  # gives the first up, and is itself refused
+    room.take(4.6, final=True)
+    room.idle.set()
+    ((text, final),) = texts(room.text.finish())
+    assert final
+    assert text
