@@ -19,7 +19,7 @@ from services.voice.unfinished import Unfinished
 from services.voice.utterances import Utterance
 
 FINISH_SECONDS = 2.5
-"""How long the end of a session waits for text: within the 4 s after which the report is
+"""How long the end of a session waits for text: well within the 6 s after which the report is
 written without what is missing."""
 
 UNSURE = 0.4
@@ -61,6 +61,7 @@ class SpeechText:
                 return []
             if latest.future.cancel():  # not begun, and overtaken
                 self._jobs.remove(latest)
+                self._latest = None
         if utterance.concealed > MAX_CONCEALED * len(utterance.samples):
             return self._missed(utterance)
         if self._known.number != utterance.number:
