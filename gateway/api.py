@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated
@@ -172,7 +173,8 @@ async def change_question(
             "Use an id of the session's questions.",
         )
     started = QuestionStarted(question_id=body.question_id, attempt=body.attempt)
-    await context.registry.say(session_id, SessionEvent(question_started=started))
+    once = f"question.{body.ask or secrets.token_hex(8)}"
+    await context.registry.say(session_id, SessionEvent(question_started=started), once)
     live = await context.sessions.open(info)
     live.current_question = body.question_id
     live.tell({"type": "question", "question_id": body.question_id, "attempt": body.attempt})

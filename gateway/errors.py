@@ -64,7 +64,7 @@ async def _on_http_error(_request: Request, error: Exception) -> JSONResponse:
     return answer(
         error.status_code,
         str(error.detail),
-        "See /docs for what this server takes.",
+        "See /openapi.json for what this server takes.",
         dict(error.headers or {}),
     )
 

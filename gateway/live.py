@@ -165,9 +165,11 @@ class LiveSession:
             return False
         return now_us() - self.peer.since_us > CONNECT_PATIENCE_US
 
-    async def disconnect(self, reason: str) -> None:
+    async def disconnect(self, reason: str, peer: Peer) -> None:
+        """Close this connection, unless another one has taken its place meanwhile."""
         async with self._lock:
-            await self._close_peer(reason)
+            if self.peer is peer:
+                await self._close_peer(reason)
 
     async def _close_peer(self, reason: str) -> None:
         peer, self.peer = self.peer, None
@@ -193,7 +195,7 @@ class LiveSession:
             )
             self._start(self._say(SessionEvent(media_connected=event)))
         elif state in ("failed", "closed"):
-            self._start(self.disconnect(state))
+            self._start(self.disconnect(state, peer))
 
     async def _say(self, event: SessionEvent) -> None:
         await self._registry.say(self.id, event)
@@ -297,7 +299,8 @@ class LiveSession:
     async def close(self, reason: str) -> None:
         """Let go of everything here. The session itself may go on elsewhere."""
         self._closed = self._closed or reason
-        await self.disconnect(reason)
+        async with self._lock:
+            await self._close_peer(reason)
         await self._outlet.close()
         for subscription in self._subscriptions:
             with contextlib.suppress(nats.errors.Error):  # the bus may be gone already

@@ -100,6 +100,9 @@ class SessionState(BaseModel):
 class QuestionChange(Request):
     question_id: Annotated[str, Field(min_length=1, max_length=64)]
     attempt: Annotated[int, Field(ge=0, le=20)] = 0
+    ask: Annotated[
+        str, Field(max_length=64, description="names this asking: sent twice it counts once")
+    ] = ""
 
 
 class EndRequest(Request):

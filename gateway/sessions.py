@@ -40,6 +40,9 @@ ROOM = "gateways.room"
 """On the bus: a gateway answers here as long as it has room for another session, with the
 address at which other gateways reach it."""
 
+ROOM_PATIENCE_S = 0.5
+"""Who is slow to say that there is room has none."""
+
 CLOSE_PATIENCE_S = 5.0
 """For all sessions together when the gateway stops."""
 
@@ -138,7 +141,7 @@ class Sessions:
         if self._has_room:
             return ""
         await self.tell_room()  # or it would be told of itself
-        return (await self._bus.ask(ROOM) or b"").decode()
+        return (await self._bus.ask(ROOM, ROOM_PATIENCE_S) or b"").decode()
 
     async def tell_room(self) -> None:
         """Answer other gateways that ask for room, or no longer. Again with each sweep, should
@@ -221,8 +224,8 @@ class Sessions:
             self._adopted_us = now
             await self._adopt_orphans()
         for live in list(self._live.values()):
-            if live.unreachable:
-                await live.disconnect("unreachable")
+            if live.unreachable and live.peer:
+                await live.disconnect("unreachable", live.peer)
             if reason := self._over(live, now):
                 await self._end_or_leave(live.id, reason)
         await self.tell_room()
@@ -247,7 +250,8 @@ class Sessions:
             await self.end(session_id, reason)
 
     async def _adopt_orphans(self) -> None:
-        """Sessions of a gateway that died: their grace time begins here."""
+        """Sessions of a gateway that died: their grace time begins here, or, where nobody was
+        connected yet, the longer one that each has for that."""
         for session_id in [*self._going]:
             info = self._going.get(session_id)
             if info is None or session_id in self._live:
@@ -255,7 +259,7 @@ class Sessions:
             if await self._bus.ask(f"gateway.{session_id}") is None:
                 with contextlib.suppress(ApiError):  # ended meanwhile
                     live = await self.open(info)
-                    live.ever_connected = True
+                    live.ever_connected |= await self._bus.has_begun(session_id)
 
     async def close(self) -> None:
         """The gateway stops: its sessions wait for another one."""

@@ -175,9 +175,9 @@ class VideoReceiver:
                 return
             if len(self._waiting) >= MAX_WAITING:
                 self._clear("decoder_overrun")
-                self._lost_state()
                 if not frame.key:  # it refers to what was just dropped
                     self._ledger.drop("decoder_overrun")
+                    self._lost_state()
                     return
             self._waiting.append(Waiting(frame, capture_us, now_us()))
             if self._scheduled is None:

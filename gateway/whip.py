@@ -107,7 +107,8 @@ async def end_connection(
     context = context_of(request)
     await context.registry.authorize(session_id, authorization, live=False)
     live = _connection(context, session_id, connection)
-    await live.disconnect("candidate")
+    assert live.peer is not None
+    await live.disconnect("candidate", live.peer)
     return Response(status_code=HTTPStatus.OK)
 
 

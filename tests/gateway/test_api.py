@@ -8,11 +8,13 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
+from greenroom.v1.session_pb2 import SessionEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
+from services.runtime.bus import Bus, Recorded
 from tests.gateway.conftest import Gateway, RunGateway
 from tests.gateway.test_sdp import CHROMIUM
 
@@ -165,6 +167,29 @@ async def test_security_headers(gateway: Gateway) -> None:
         got = await gateway.http.get(path)
         assert "default-src 'self'" in got.headers["content-security-policy"]
         assert got.headers["referrer-policy"] == "no-referrer"
+
+
+async def test_a_browser_keeps_nothing_personal(gateway: Gateway) -> None:
+    kept = {"/api/measures": "no-store", "/api/sessions/x": "no-store", "/": "no-cache"}
+    for path, expected in (kept | {"/lib/api.js": "no-cache"}).items():
+        assert (await gateway.http.get(path)).headers["cache-control"] == expected, path
+
+
+async def test_a_question_that_is_sent_again_is_asked_once(gateway: Gateway, bus: Bus) -> None:
+    session = await gateway.create()
+    body = {"question_id": session.created["questions"][0]["id"]}
+    for ask in ("first", "first", "second"):
+        assert (await session.post("question", body | {"ask": ask})).status_code == 204
+    seen: list[Recorded] = []
+
+    async def take(recorded: Recorded) -> None:
+        seen.append(recorded)
+
+    subscription = await bus.follow(session.id, take)
+    await asyncio.sleep(0.3)
+    await subscription.unsubscribe()
+    events = [each.message for each in seen if isinstance(each.message, SessionEvent)]
+    assert sum(each.HasField("question_started") for each in events) == 2
 
 
 async def test_unknown_paths_and_methods(gateway: Gateway) -> None:

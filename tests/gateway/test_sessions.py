@@ -187,6 +187,8 @@ async def test_a_session_of_another_gateway(
     async with run_gateway() as one:
         async with run_gateway() as two:
             session, other = await two.create(), await two.create()
+            unused = await two.create()
+            await session.post("question", {"question_id": session.created["questions"][0]["id"]})
             await asyncio.sleep(2.5)
             assert one.context.sessions.get(session.id) is None
             ended = await one.http.post(f"/api/sessions/{other.id}/end", headers=other.headers)
@@ -200,6 +202,10 @@ async def test_a_session_of_another_gateway(
         assert orphan.ever_connected, "its grace time has begun"
         state = await one.http.get(f"/api/sessions/{session.id}", headers=session.headers)
         assert state.json()["state"] == "disconnected"
+        await until(lambda: one.context.sessions.get(unused.id))
+        waiting = one.context.sessions.get(unused.id)
+        assert waiting
+        assert not waiting.ever_connected, "it has the time that a first connection has"
 
 
 async def test_a_reconnection_at_another_gateway(run_gateway: RunGateway) -> None:

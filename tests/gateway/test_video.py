@@ -156,6 +156,26 @@ async def test_a_slow_decoder_costs_old_frames_not_memory(executor: ThreadPoolEx
     assert min(got.waits) > 0
 
 
+async def test_a_key_frame_is_of_use_to_a_decoder_that_was_behind(
+    executor: ThreadPoolExecutor,
+) -> None:
+    """What is dropped is before it: nothing need be asked for."""
+    release = threading.Event()
+    for _ in range(2):
+        executor.submit(release.wait)
+    got = Received(executor, rate=30)
+    frames = encoded_frames(now_us())
+    for frame in [*frames[: video.MAX_WAITING], *frames[32:40]]:
+        got.receiver.take(frame)
+    assert got.lost_state == 0
+    release.set()
+    while got.receiver._scheduled is not None:
+        await asyncio.sleep(0.001)
+    await got.receiver.close()
+    assert got.check_accounting() == {"decoder_overrun": video.MAX_WAITING}
+    assert len(got.frames) == 8
+
+
 async def test_nothing_is_pending_after_close(executor: ThreadPoolExecutor) -> None:
     got = Received(executor)
     frames = encoded_frames(now_us())

@@ -159,6 +159,28 @@ async def test_options_and_ice_servers(run_gateway: RunGateway) -> None:
         ]
 
 
+async def test_what_is_said_of_a_connection_does_not_end_the_one_that_replaced_it(
+    gateway: Gateway, connection: RTCPeerConnection
+) -> None:
+    session = await gateway.create()
+    sdp = await offer_of(connection, "video")
+    assert (await session.offer(sdp)).status_code == 201
+    live = gateway.context.sessions.get(session.id)
+    assert live
+    first = live.peer
+    assert first
+    replacing = asyncio.create_task(session.offer(sdp))
+    await live._lock.acquire()  # as if that took long
+    failed = asyncio.create_task(live.disconnect("failed", first))
+    await asyncio.sleep(0)
+    live._lock.release()
+    assert (await replacing).status_code == 201
+    await failed
+    await live.disconnect("failed", first)
+    assert live.peer is not None
+    assert live.peer is not first
+
+
 # --- offers of browsers
 
 
