@@ -53,8 +53,13 @@ const context = {
 let leave;
 let shown = 0;
 
+// A skip link's own address would be a view's that does not exist.
+document.querySelector('.skip')?.addEventListener('click', (event) => {
+  event.preventDefault();
+  main.focus();
+});
+
 async function route() {
-  if (location.hash === '#view') return; // the skip link
   const mine = ++shown;
   leave?.();
   leave = undefined;

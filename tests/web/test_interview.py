@@ -206,6 +206,103 @@ async def test_no_microphone(context: BrowserContext) -> None:
     assert not words(report)
 
 
+async def test_each_device_is_opened_and_sent_once(page: Page) -> None:
+    """Also by who starts without the check."""
+    await page.add_init_script(
+        """window.peers = [];
+        const Own = window.RTCPeerConnection;
+        window.RTCPeerConnection = class extends Own {
+            constructor(...given) { super(...given); window.peers.push(this); }
+        };"""
+    )
+    await begin(page)
+    sent = "window.peers.at(-1).getSenders().flatMap(s => s.track ? [s.track.kind] : []).sort()"
+    assert await page.evaluate(sent) == ["audio", "video"]
+    await end_now(page)
+
+
+async def test_who_leaves_while_the_browser_asks_is_not_seen(page: Page) -> None:
+    """The candidate goes elsewhere, then answers the browser's question after all."""
+    await page.add_init_script(
+        """const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        const answered = new Promise((allow) => (window.allow = allow));
+        window.opened = [];
+        navigator.mediaDevices.getUserMedia = async (wanted) => {
+            await answered;
+            const stream = await open(wanted);
+            window.opened.push(...stream.getTracks());
+            return stream;
+        };"""
+    )
+    await choose(page)
+    await set_up(page)
+    await page.get_by_role("link", name="Progress").click()
+    await expect(page.get_by_role("heading", name="Progress")).to_be_visible()
+    await page.evaluate("window.allow()")
+    await page.wait_for_function("window.opened.length === 2")
+    await page.wait_for_function("window.opened.every(t => t.readyState === 'ended')")
+
+
+async def test_nothing_is_asked_before_there_is_a_connection(page: Page) -> None:
+    """Whoever starts without the check is told why it does not begin."""
+    full = {"error": "All places are taken at the moment.", "what_to_do": "Try again."}
+    await page.route("**/whip/**", lambda route: route.fulfill(status=503, json=full))
+    await choose(page)
+    await set_up(page)
+    button = page.get_by_role("button", name="Start the interview")
+    await expect(button).to_be_enabled()
+    await button.click()
+    await expect(page.get_by_text("All places are taken at the moment.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Pause")).to_be_disabled()
+    await page.unroute("**/whip/**")
+    await under_way(page)
+    await expect(page.get_by_text("All places are taken at the moment.")).to_be_hidden()
+    await end_now(page)
+
+
+async def test_a_practice_that_ends_during_set_up_says_so(page: Page) -> None:
+    await choose(page)
+    await set_up(page)
+    await page.get_by_role("button", name="Start the check").click()
+    await expect(page.get_by_text("Connected")).to_be_visible()
+    await page.evaluate(
+        """async () => {
+            const { created } = JSON.parse(localStorage.getItem('greenroom.running'));
+            const headers = { Authorization: `Bearer ${created.token}` };
+            await fetch(`/api/sessions/${created.session_id}`, { method: 'DELETE', headers });
+        }"""
+    )
+    await expect(page.get_by_role("heading", name="This practice has ended")).to_be_visible()
+    await page.get_by_role("button", name="Start a new practice").click()
+    await expect(page.get_by_role("button", name="Choose my questions")).to_be_visible()
+
+
+async def test_a_recording_that_can_not_be_kept_is_told_once(page: Page) -> None:
+    await page.add_init_script(
+        """IDBObjectStore.prototype.put = IDBObjectStore.prototype.add = () => {
+            throw new DOMException('', 'QuotaExceededError');
+        };"""
+    )
+    await begin(page, recording=True)
+    told = page.get_by_text("The recording can’t be kept.")
+    await expect(told).to_be_visible()
+    await page.get_by_role("button", name="All right").click()
+    await page.wait_for_timeout(5_000)
+    await expect(told).to_be_hidden()
+    await end_now(page)
+
+
+async def test_the_skip_link_leads_to_the_content_and_stays_there(page: Page) -> None:
+    await page.goto("/#/progress")
+    await expect(page.get_by_role("heading", name="Progress")).to_be_visible()
+    await page.locator(".skip").focus()
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "view"
+    assert await page.evaluate("location.hash") == "#/progress"
+    await page.reload()
+    await expect(page.get_by_role("heading", name="Progress")).to_be_visible()
+
+
 async def test_camera_unplugged(page: Page) -> None:
     """The process that holds the camera is killed: its track ends, as with a pulled plug."""
     await begin(page)

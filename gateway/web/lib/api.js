@@ -117,9 +117,10 @@ export class Api {
    * @param {string} id
    * @param {string} questionId
    * @param {number} attempt 0, then 1, 2 when it is answered again
+   * @param {string} ask names this asking: sent twice it counts once
    */
-  async question(id, questionId, attempt) {
-    const body = { question_id: questionId, attempt };
+  async question(id, questionId, attempt, ask) {
+    const body = { question_id: questionId, attempt, ask };
     await this.#send('POST', `/api/sessions/${id}/question`, this.#sessionToken(id), body);
   }
 

@@ -33,6 +33,7 @@ export class Devices {
     this.refused = new Map();
     /** @type {(device: Device) => void} */
     this.onLost = () => {};
+    this.closed = false;
   }
 
   /**
@@ -41,11 +42,12 @@ export class Devices {
    * @param {Record<string, any>} preferences
    */
   async open(wanted, preferences) {
-    const both = wanted.camera && wanted.microphone;
+    const devices = /** @type {Device[]} */ (['camera', 'microphone']);
+    const missing = devices.filter((device) => wanted[device] && !this.track(device));
     // Asked together, the browser asks the candidate once.
-    if (both && (await this.#request(['camera', 'microphone'], preferences)) === null) return;
-    for (const device of /** @type {Device[]} */ (['camera', 'microphone'])) {
-      if (!wanted[device] || this.track(device)) continue;
+    if (missing.length > 1 && (await this.#request(missing, preferences)) === null) return;
+    for (const device of missing) {
+      if (this.closed) return;
       const error = await this.#request([device], preferences);
       if (error) this.refused.set(device, refusal(device, error));
     }
@@ -81,7 +83,9 @@ export class Devices {
     for (const track of this.stream.getTracks()) track.enabled = on;
   }
 
+  /** For good: what the browser still opens after this is stopped at once. */
   close() {
+    this.closed = true;
     for (const track of this.stream.getTracks()) this.#drop(track);
   }
 
@@ -111,7 +115,10 @@ export class Devices {
     try {
       if (!navigator.mediaDevices) throw new DOMException('', 'SecurityError');
       const opened = await navigator.mediaDevices.getUserMedia(constraints);
-      for (const track of opened.getTracks()) this.#take(track);
+      for (const track of opened.getTracks()) {
+        if (this.closed) track.stop();
+        else this.#take(track);
+      }
       return null;
     } catch (error) {
       return /** @type {Error} */ (error);

@@ -58,6 +58,7 @@ export class Link {
   async connect() {
     this.listener.onState('connecting');
     await this.#reach();
+    if (this.closed.signal.aborted) return;
     const timer = setInterval(() => void this.#watch(), WATCH_MS);
     this.closed.signal.addEventListener('abort', () => clearInterval(timer));
   }
@@ -111,7 +112,12 @@ export class Link {
       }
     }
     this.reaching = false;
-    if (this.up) this.listener.onState('connected');
+    if (!this.up) return;
+    this.listener.onState('connected');
+    // Another device may have been chosen while the offer was under way.
+    for (const track of this.stream.getTracks()) {
+      if (!this.connection?.sends(track)) void this.replace(track);
+    }
   }
 
   /** @param {number} patienceMs */

@@ -15,6 +15,9 @@ import { wait } from './time.js';
 /** @typedef {import('./store.js').Store} Store */
 /** @typedef {'idle' | 'connecting' | 'connected' | 'reconnecting' | 'moved' | 'over'} State */
 
+/** Why a gateway lets go of a session that goes on elsewhere. */
+const GOES_ON = ['gateway stopped', 'at another gateway'];
+
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 1_500;
 
@@ -62,6 +65,8 @@ export class Practice extends EventTarget {
     });
     /** @type {Set<string>} */
     this.hints = new Set();
+    /** @type {Promise<void> | null} until the first connection */
+    this.connecting = null;
     this.ending = false;
     this.closed = new AbortController();
   }
@@ -144,8 +149,13 @@ export class Practice extends EventTarget {
 
   // --- the connection
 
-  /** Connects, and stays connected until `close`. */
-  async connect() {
+  /** Connects, and stays connected until `close`; once, however often it is called. */
+  connect() {
+    this.connecting ??= this.#connect();
+    return this.connecting;
+  }
+
+  async #connect() {
     void this.events.run();
     this.#record();
     await this.link.connect();
@@ -161,7 +171,7 @@ export class Practice extends EventTarget {
       this.hints.add(message.id);
       this.#emit('hint', { message, arrivedAt: performance.now() });
     } else if (message.type === 'state') {
-      if (message.state === 'closed' && message.reason !== 'gateway stopped') {
+      if (message.state === 'closed' && !GOES_ON.includes(message.reason)) {
         this.#over(new ApiProblem(410, overText(message.reason), 'Your report covers what you did.'));
       }
     } else {
@@ -178,7 +188,9 @@ export class Practice extends EventTarget {
    */
   async ask(index, attempt) {
     const { id } = this.questions[index];
-    await this.#surely(() => this.api.question(this.id, id, attempt));
+    // However often it is sent, it is asked once.
+    const ask = crypto.randomUUID();
+    await this.#surely(() => this.api.question(this.id, id, attempt, ask));
     this.#remember({ index, attempt, askedAt: Date.now(), pausedMs: 0, pausedAt: null });
     if (!this.recorder?.recorder) this.#record();
   }

@@ -21,6 +21,7 @@ export class Recorder {
     /** @type {MediaRecorder | null} */
     this.recorder = null;
     this.writing = Promise.resolve();
+    this.failed = false;
   }
 
   /**
@@ -29,7 +30,7 @@ export class Recorder {
    */
   start(stream) {
     void this.stop();
-    if (stream.getTracks().length === 0) return;
+    if (this.failed || stream.getTracks().length === 0) return;
     const types = stream.getVideoTracks().length ? TYPES : SOUND_TYPES;
     const mimeType = types.find((type) => MediaRecorder.isTypeSupported(type));
     try {
@@ -41,13 +42,23 @@ export class Recorder {
         if (!data.size) return;
         this.writing = this.writing
           .then(() => this.store.addChunk(this.sessionId, startedAt, mine, data))
-          .catch(() => this.onFailure());
+          .catch(() => this.#fail());
       });
+      recorder.addEventListener('error', () => this.#fail());
       recorder.start(CHUNK_MS);
       this.recorder = recorder;
     } catch {
-      this.onFailure();
+      this.#fail();
     }
+  }
+
+  /** Said once: what can't be kept now can't be kept two seconds later. */
+  #fail() {
+    if (this.failed) return;
+    this.failed = true;
+    if (this.recorder?.state !== 'inactive') this.recorder?.stop();
+    this.recorder = null;
+    this.onFailure();
   }
 
   /** Resolves when all of it is stored. */

@@ -112,6 +112,11 @@ export class WhipConnection {
     });
   }
 
+  /** @param {MediaStreamTrack} track */
+  sends(track) {
+    return this.pc.getSenders().some((sender) => sender.track === track);
+  }
+
   /**
    * Sends another track of the same kind; false when there is no place for it, so that a
    * fresh offer is needed.

@@ -277,15 +277,22 @@ function documentField(name, label) {
     on: {
       change: async () => {
         const chosen = file.files?.[0];
-        if (chosen) area.value = (await chosen.text()).slice(0, TEXT_LIMIT);
+        if (!chosen) return;
+        const content = await chosen.text();
+        // An object may be longer than text, and would be none when it is cut.
+        const cut = !content.trimStart().startsWith('{') && content.length > TEXT_LIMIT;
+        area.value = cut ? content.slice(0, TEXT_LIMIT) : content;
+        fill(note, cut && `The file is longer than ${TEXT_LIMIT} characters: its end is left out.`);
       },
     },
   });
+  const note = el('p', { class: 'help', role: 'status' });
   return el(
     'div',
     { class: 'field' },
     el('label', { for: name }, label),
     area,
+    note,
     el('p', { class: 'help' }, 'Paste it as text or JSON Resume, or ',
       el('label', { for: file.id }, 'choose a file'), ': ', file),
   );

@@ -5,7 +5,7 @@ import { el, fill, svg } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { startOver } from './before-questions.js';
 import { devicePicker, refusals } from './device-picker.js';
-import { linkInFigures, linkInWords, pictureInWords, soundInWords } from './setup-words.js';
+import { attemptInWords, linkInFigures, linkInWords, pictureInWords, soundInWords } from './setup-words.js';
 
 /** @typedef {import('../app.js').Context} Context */
 /** @typedef {import('../app.js').Cleanup} Cleanup */
@@ -173,17 +173,15 @@ export async function setup(root, context, practice, steps) {
   });
   practice.on('attempt', signal, ({ attempt, refused }) => {
     if (attempt < 2) return;
-    rows.link.show({
-      good: false,
-      text: refused
-        ? `${refused.error} Greenroom keeps trying.`
-        : 'Picture and sound don’t get through yet. Greenroom keeps trying. If this stays: a ' +
-          'company network or a VPN often blocks it, so try another network, or without it.',
-    });
+    rows.link.show({ good: false, text: attemptInWords(refused) });
   });
   practice.on('lost', signal, draw);
   practice.on('state', signal, (detail) => {
-    if (detail === 'over' || detail === 'moved') context.navigate('#/');
+    if (detail === 'over') {
+      ear?.stop();
+      fill(root, ended());
+      root.querySelector('h1')?.focus();
+    } else if (detail === 'moved') context.navigate('#/');
     else if (detail === 'reconnecting') {
       rows.link.show({ good: false, text: 'The connection dropped. Reconnecting …' });
     }
@@ -192,6 +190,14 @@ export async function setup(root, context, practice, steps) {
 
   function go() {
     context.navigate('#/interview');
+  }
+
+  function ended() {
+    const anew = { class: 'primary', on: { click: () => context.navigate('#/') } };
+    return el('section', { class: 'card' },
+      el('h1', { tabindex: '-1' }, 'This practice has ended'),
+      el('p', null, `${practice.problem?.error ?? ''} Nothing was asked yet, so nothing is lost.`),
+      el('button', anew, 'Start a new practice'));
   }
 
   fill(advice, 'Your browser asks whether Greenroom may use ' +

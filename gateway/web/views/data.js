@@ -45,7 +45,8 @@ export async function show(root, context) {
 
 /** @param {HTMLElement} kept @param {HTMLElement} recordings @param {Context} context */
 async function describe(kept, recordings, { api, store }) {
-  const sessions = await store.recordedSessions();
+  // A browser that keeps nothing has no recordings.
+  const sessions = await store.recordedSessions().catch(() => /** @type {string[]} */ ([]));
   let practices = 'Reports and transcripts: they can’t be looked up just now.';
   try {
     const reports = await api.ownReports();
@@ -115,8 +116,10 @@ function dialog(root, context, status) {
       fill(root, gone(sessions));
       context.announce('Everything was erased.');
     } catch (problem) {
-      if (!(problem instanceof ApiProblem)) throw problem;
-      status.textContent = `Nothing was erased. ${problem.error} ${problem.whatToDo}`;
+      const [what, then] = problem instanceof ApiProblem
+        ? [problem.error, problem.whatToDo]
+        : ['This browser does not let its own part be erased.', 'Clear the site’s data in its settings.'];
+      status.textContent = `Not everything was erased. ${what} ${then}`;
     }
   };
   const made = el(

@@ -3,6 +3,7 @@
 import { el, fill } from '../lib/dom.js';
 import { icon } from '../lib/icons.js';
 import { devicePicker, nameOf, refusals } from './device-picker.js';
+import { attemptInWords } from './setup-words.js';
 
 /** @typedef {import('../app.js').Context} Context */
 /** @typedef {import('../lib/devices.js').Device} Device */
@@ -18,13 +19,20 @@ const BACK_MS = 4_000; // "connected again" need not stay
 export function notices(context, practice, signal) {
   const link = el('div', { role: 'status' });
   const device = el('div', { role: 'alert' });
-  const place = el('div', { class: 'notices' }, link, device);
+  const recording = el('div', { role: 'alert' });
+  const place = el('div', { class: 'notices' }, link, device, recording);
   const dialog = el('dialog', { 'aria-labelledby': 'devices-title' });
   place.append(dialog);
   let timer = 0;
   let away = false;
+  /** @type {Device | null} */
+  let missing = null;
 
-  practice.on('state', signal, (state) => {
+  practice.on('state', signal, tell);
+  if (practice.state !== 'connected') tell(practice.state);
+
+  /** @param {import('../lib/practice.js').State} state */
+  function tell(state) {
     clearTimeout(timer);
     if (state === 'reconnecting') {
       away = true;
@@ -37,9 +45,16 @@ export function notices(context, practice, signal) {
       if (away) timer = window.setTimeout(() => fill(link), BACK_MS);
       away = false;
     }
+  }
+
+  practice.on('attempt', signal, ({ attempt, refused }) => {
+    // Who was connected knows the way to be open: only what the gateway itself says is news.
+    if (attempt < 2 || (away && !refused?.status)) return;
+    fill(link, notice('link', 'warn', 'Not connected yet.', attemptInWords(refused)));
   });
 
   practice.on('lost', signal, (detail) => {
+    missing = detail;
     const lost = nameOf(detail).toLowerCase();
     const other = detail === 'camera' ? 'microphone' : 'camera';
     const goesOn = practice.devices.track(other)
@@ -51,9 +66,9 @@ export function notices(context, practice, signal) {
   });
 
   practice.on('recording', signal, () => {
-    fill(device, notice('warn', 'warn', 'The recording can’t be kept.',
+    fill(recording, notice('warn', 'warn', 'The recording can’t be kept.',
       'This browser has no room for it, or can’t record. The interview itself goes on.',
-      el('button', { class: 'plain', on: { click: () => fill(device) } }, 'All right')));
+      el('button', { class: 'plain', on: { click: () => fill(recording) } }, 'All right')));
   });
   signal.addEventListener('abort', () => clearTimeout(timer));
 
@@ -65,11 +80,16 @@ export function notices(context, practice, signal) {
       trouble, pickers, close);
     await draw();
     dialog.showModal();
+    const shut = new AbortController();
+    dialog.addEventListener('close', () => shut.abort(), { signal: shut.signal });
+    const shown = { signal: AbortSignal.any([shut.signal, signal]) };
+    navigator.mediaDevices?.addEventListener('devicechange', draw, shown);
 
     async function draw() {
       fill(trouble, refusals(practice, again));
       await devicePicker(pickers, practice, draw);
-      if (practice.devices.refused.size === 0) fill(device);
+      const back = missing === null || practice.devices.track(missing) !== null;
+      if (back && practice.devices.refused.size === 0) fill(device);
     }
     async function again() {
       await practice.reopen();

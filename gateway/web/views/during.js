@@ -227,9 +227,10 @@ async function interview(root, context, practice) {
         message.noDevice();
         return;
       }
-      await practice.connect();
     }
     look();
+    // Nothing is asked before somebody can hear the answer.
+    await practice.connect();
     if (signal.aborted || practice.state === 'over') return;
     if (index < 0) await ask(0, 0);
     else busy(false);

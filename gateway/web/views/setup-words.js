@@ -14,6 +14,17 @@ const SLOW_MS = 250;
 const LOSSY = 0.03;
 
 /**
+ * When it does not connect.
+ * @param {import('../lib/api.js').ApiProblem | null} refused
+ */
+export function attemptInWords(refused) {
+  return refused
+    ? `${refused.error} Greenroom keeps trying.`
+    : 'Picture and sound don’t get through yet. Greenroom keeps trying. If this stays: a ' +
+      'company network or a VPN often blocks it, so try another network, or without it.';
+}
+
+/**
  * @param {LinkStats} link
  * @returns {Finding}
  */
