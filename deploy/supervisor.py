@@ -20,7 +20,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from deploy.ports import listens
+from deploy.ports import listens, reachable
 from services.runtime import scheduling
 
 BIN = Path(sys.executable).parent
@@ -81,6 +81,7 @@ class Program:
     environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
     """Something must listen here when it is up."""
+    host: str = "127.0.0.1"
     process: asyncio.subprocess.Process | None = None
     starts: int = 0
 
@@ -131,6 +132,11 @@ class System:
         return next(program for program in self.programs if program.name == name)
 
     # --- what runs
+
+    def metrics_ports(self) -> dict[str, int]:
+        """By program, where its /metrics are; a gateway alone has them on the page's port."""
+        asked = {p.name: p.environment.get("GREENROOM_METRICS_PORT") for p in self._plan()}
+        return {name: int(port) for name, port in asked.items() if port and port != "0"}
 
     def _plan(self) -> list[Program]:
         settings = self.settings
@@ -183,6 +189,7 @@ class System:
                     },
                     # The first shows that the page's port is free; each has its gRPC port.
                     port=port if number else settings.http_port,
+                    host="127.0.0.1" if number else reachable(settings.http_host),
                 )
             )
         for kind in ("face", "gesture", "voice", "answers"):
@@ -247,7 +254,7 @@ class System:
     async def _until_up(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
         for program in self.programs:
-            while not listens(program.port):
+            while not listens(program.port, program.host):
                 if time.monotonic() > deadline:
                     raise StartError(f"{program.name} did not come up: see its lines above")
                 await asyncio.sleep(POLL_S)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from loadtest.result import Result
+from loadtest.run import RunError
 
 SATURATED_CORES = 0.9
 """A process of one analysis thread has no more to give."""
@@ -48,28 +49,42 @@ class Capacity:
     sessions: int
     culprits: list[str]
     """What broke first, in words; empty when nothing did up to the limit."""
-    results: list[Result]
+    result: Result
+    """Of so many sessions; of the fewest when not even one kept every objective."""
     trusted: bool
     """False when the search ended at what the load generator, not the system, could do."""
 
 
 def find(search: Search, run: Callable[[int], Result]) -> Capacity:
-    """Runs until the answer is known, or until the generator can't be trusted any more."""
-    results: list[Result] = []
+    """Runs until the answer is known, or until the generator can't be trusted any more.
+
+    Raises RunError when the first run does; later it is a number at which nothing holds.
+    """
     held: Result | None = None
     broken: Result | None = None
+    why: list[str] = []
     while (sessions := search.next()) is not None:
-        result = run(sessions)
-        results.append(result)
+        try:
+            result = run(sessions)
+        except RunError as error:
+            if held is None:
+                raise
+            search.tell(sessions, kept=False)
+            broken, why = None, [f"{sessions} sessions: {error}"]
+            continue
         # A broken objective counts only when it was the system that broke it.
         if not result.kept and not result.trusted:
-            return Capacity(search.held, result.distrust, results, trusted=False)
+            return Capacity(search.held, result.distrust, held or result, trusted=False)
         search.tell(sessions, kept=result.kept)
         if result.kept:
             held = result
         else:
             broken = result
-    return Capacity(search.held, culprits(held, broken) if broken else [], results, trusted=True)
+    if broken:
+        why = culprits(held, broken)
+    best = held or broken
+    assert best is not None, "a search tries at least one number"
+    return Capacity(search.held, why, best, trusted=True)
 
 
 def culprits(held: Result | None, broken: Result) -> list[str]:

@@ -23,13 +23,17 @@ class CaptureError(ValueError):
 class Writer:
     """Use ``with``. Protobuf types its streams as BytesIO; any binary file will do.
 
-    Only its owner may read the file: it holds a person's picture and voice.
+    Only its owner may read the file: it holds a person's picture and voice. An earlier one is
+    replaced at the end, and only when something was captured.
     """
 
     def __init__(self, path: Path) -> None:
         """Raises CaptureError when the file can't be made."""
+        self._path = path
+        self._part = path.with_name(f"{path.name}.part")
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            self._part.unlink(missing_ok=True)
+            descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise CaptureError(f"{path}: can't be written ({error.strerror})") from error
         self._file = cast(BytesIO, os.fdopen(descriptor, "wb"))
@@ -47,6 +51,10 @@ class Writer:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
+        if self.count:
+            self._part.replace(self._path)
+        else:
+            self._part.unlink()
 
     def write(self, message: Captured) -> None:
         serialize_length_prefixed(message, self._file)

@@ -16,12 +16,12 @@ from aiortc import RTCIceServer
 from rich.console import Console
 
 from deploy.ports import listens
-from deploy.supervisor import SystemSettings
+from deploy.supervisor import System, SystemSettings
 from loadtest import capacity, capture, expected, html, progress, prometheus, slo, turn
 from loadtest import compare as comparing
 from loadtest import record as capturing
 from loadtest.compose import composed
-from loadtest.processes import Endpoint
+from loadtest.processes import Endpoint, kind_of
 from loadtest.profile import PROFILES
 from loadtest.recording import (
     CODECS,
@@ -93,7 +93,9 @@ def loadtest(
     find_capacity: Annotated[
         bool, typer.Option("--find-capacity", help="raise the sessions until an objective breaks")
     ] = False,
-    limit: Annotated[int, typer.Option(help="sessions that --find-capacity tries at most")] = 24,
+    limit: Annotated[
+        int, typer.Option(min=1, help="sessions that --find-capacity tries at most")
+    ] = 24,
     ice_server: Annotated[list[str] | None, typer.Option(help="stun: or turn: URL")] = None,
     ice_username: Annotated[str, typer.Option()] = "",
     ice_credential: Annotated[str, typer.Option(envvar="GREENROOM_ICE_CREDENTIAL")] = "",
@@ -101,8 +103,9 @@ def loadtest(
 ) -> None:
     """Replay recordings as real WebRTC clients and measure what they get.
 
-    Exit code 0: every objective was kept; 1: one broke; 2: the test could not be run;
-    3: the load generator was too busy for its figures to be trusted.
+    Exit code 0: every objective was kept, or a capacity found; 1: one broke, at once with
+    --find-capacity; 2: the test could not be run; 3: the load generator was too busy for its
+    figures to be trusted. With --find-capacity the result is that of the most sessions that held.
     """
     console = Console()
     codec = codec.upper()
@@ -140,16 +143,23 @@ def loadtest(
         )
         prepare = _with_capture if at == "bus" else _with_recordings
         plan = prepare(plan, recording or [], console)
-        results = _capacity(plan, limit, console) if find_capacity else [_shown(plan, console)]
+        if find_capacity:
+            found = _capacity(plan, limit, console)
+            result, trusted, kept = found.result, found.trusted, found.sessions > 0
+        else:
+            result = _shown(plan, console)
+            trusted, kept = result.trusted, result.kept
         try:
             if ask_prometheus:
-                _ask(ask_prometheus, results[-1], console)
+                _ask(ask_prometheus, result, console)
         finally:
-            _write(results[-1], out, console)
+            _write(result, out, console)
     except ERRORS as error:
         print(f"greenroom: {error}", file=sys.stderr)
         raise typer.Exit(UNUSABLE) from error
-    raise typer.Exit(_exit_code(results[-1], find_capacity=find_capacity))
+    if not trusted:
+        raise typer.Exit(DISTRUSTED)
+    raise typer.Exit(0 if kept else BROKEN)
 
 
 def _ask(url: str, result: Result, console: Console) -> None:
@@ -158,14 +168,6 @@ def _ask(url: str, result: Result, console: Console) -> None:
     steady_s = max(1.0, options.duration_s - SETTLE_S)
     result.prometheus = prometheus.ask(url, end, steady_s)
     progress.from_prometheus(result, console)
-
-
-def _exit_code(result: Result, *, find_capacity: bool) -> int:
-    if find_capacity:
-        return 0  # the last run is meant to break
-    if not result.trusted:
-        return DISTRUSTED
-    return 0 if result.kept else BROKEN
 
 
 def _check_choices(profile: str, codec: str, at: str) -> None:
@@ -196,17 +198,13 @@ def _endpoints(named: list[str], target: Target) -> list[Endpoint]:
         return endpoints
     if target.whip:
         return []
-    found = [Endpoint("gateway", f"{target.url}/metrics")]
+    ports: dict[str, int] = {}
     if urlsplit(target.url).hostname in LOOPBACK:
-        settings = SystemSettings()
-        port = settings.metrics_base_port
-        names = ["aggregator"]
-        for kind in ("face", "gesture", "voice", "answers"):
-            count = settings.workers
-            names += [kind] if count == 1 else [f"{kind}-{number}" for number in range(count)]
-        for number, name in enumerate(names):
-            if listens(port + number):
-                found.append(Endpoint(name, f"http://127.0.0.1:{port + number}/metrics"))
+        planned = System(SystemSettings()).metrics_ports()
+        ports = {name: port for name, port in planned.items() if listens(port)}
+    found = [Endpoint(name, f"http://127.0.0.1:{port}/metrics") for name, port in ports.items()]
+    if not any(kind_of(name) == "gateway" for name in ports):
+        found.insert(0, Endpoint("gateway", f"{target.url}/metrics"))
     return found
 
 
@@ -262,7 +260,7 @@ def _shown(plan: Plan, console: Console) -> Result:
     return result
 
 
-def _capacity(plan: Plan, limit: int, console: Console) -> list[Result]:
+def _capacity(plan: Plan, limit: int, console: Console) -> capacity.Capacity:
     if not plan.objectives:
         plan = replace(plan, objectives=slo.load(slo.DEFAULT))
     search = capacity.Search(min(limit, MAX_CAPACITY))
@@ -280,7 +278,7 @@ def _capacity(plan: Plan, limit: int, console: Console) -> list[Result]:
         console.print(f"Nothing broke up to {search.held}: raise --limit to go on.")
     for words in found.culprits:
         console.print(f"  {words}", highlight=False)
-    return found.results
+    return found
 
 
 def _write(result: Result, out: Path, console: Console) -> None:

@@ -45,7 +45,7 @@ OnHint = Callable[[HeardHint], None]
 
 
 class Client:
-    """One session of a Greenroom at `url`. Use ``async with Client.join(...)``."""
+    """One session of a Greenroom at `url`. Use ``async with Client.create(...)``."""
 
     def __init__(self, http: httpx.AsyncClient, created: dict[str, Any]) -> None:
         self._http = http

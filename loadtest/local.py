@@ -15,7 +15,6 @@ from deploy.demo import SHARED_RECORDING
 from deploy.ports import free_port
 from deploy.supervisor import BUS, Output, Program, System, SystemSettings
 from loadtest.compose import composed
-from loadtest.processes import Endpoint
 from loadtest.recording import Recording, default_cache, load
 
 GRPC_BASE, METRICS_BASE = 21_000, 22_000
@@ -61,18 +60,9 @@ async def local_system(
             yield system
 
 
-def endpoints(system: System) -> list[Endpoint]:
-    """The /metrics of every process that has one."""
-    found = [Endpoint("gateway", f"{system.url}/metrics")]
-    for program in system.programs:
-        if port := program.environment.get("GREENROOM_METRICS_PORT"):
-            found.append(Endpoint(program.name, f"http://127.0.0.1:{port}/metrics"))
-    return found
-
-
 @dataclass(frozen=True)
 class Usage:
-    """Of a process and its children: CPU seconds so far, and what it holds now."""
+    """Of a process: CPU seconds so far, and what it holds now."""
 
     cpu_s: float
     memory_mib: float

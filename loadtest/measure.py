@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import numpy as np
 
 from loadtest.figures import Samples, Summary, summarize
+from loadtest.processes import Snapshot, growth, kind_of
 from loadtest.result import ProcessResult, Series, SessionResult
 from loadtest.slo import UNITS
 
@@ -16,6 +17,7 @@ ASKED_FOR = frozenset({"not_sampled"})
 
 MEDIA = ("video", "audio")
 SERIES_STEP_S = 2.0
+MIB = 2**20
 
 
 def summaries(stages: dict[str, Samples], start_s: float, end_s: float) -> dict[str, Summary]:
@@ -54,10 +56,28 @@ def metrics(
             "memory": memory,
             "memory_per_session": memory / steady_sessions,
         }
+        by_kind: dict[str, float] = defaultdict(float)
         for name, process in processes.items():
-            found[f"{name}_cores_per_session"] = process.cores / steady_sessions
-            found[f"{name}_memory"] = process.memory_mib
+            by_kind[f"{kind_of(name)}_cores_per_session"] += process.cores / steady_sessions
+            by_kind[f"{kind_of(name)}_memory"] += process.memory_mib
+        found |= by_kind
     return {name: round(float(value), 4) for name, value in found.items() if name in UNITS}
+
+
+def processes(snapshots: list[tuple[float, dict[str, Snapshot]]]) -> dict[str, ProcessResult]:
+    """Of each process over the time from its first to its last snapshot: one that is busy may
+    not answer every time. snapshots: (s, by process), in order."""
+    found = {}
+    for name in dict.fromkeys(name for _, looked in snapshots for name in looked):
+        seen = [(at_s, looked[name]) for at_s, looked in snapshots if name in looked]
+        (first_s, first), (last_s, last) = seen[0], seen[-1]
+        if last_s > first_s:
+            found[name] = ProcessResult(
+                cores=round(growth(first, last).cpu_s / (last_s - first_s), 4),
+                memory_mib=round(last.memory_bytes / MIB, 1),
+                files=int(last.files),
+            )
+    return found
 
 
 def _latencies(stages: dict[str, Summary]) -> dict[str, float]:
@@ -96,7 +116,8 @@ def _from_sessions(sessions: list[SessionResult]) -> dict[str, float]:
     expected = sum(s.hints_expected for s in sessions)
     if expected:
         found["hints_recall"] = 100 * sum(s.hints_found for s in sessions) / expected
-        heard = sum(len(s.hints) for s in sessions)
+    if any(s.hints_judged for s in sessions):
+        heard = sum(len(s.hints) for s in sessions if s.hints_judged)
         if heard:
             wrong = sum(s.hints_wrong for s in sessions)
             found["hints_precision"] = 100 * (heard - wrong) / heard

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -18,6 +19,11 @@ class Endpoint:
 
     name: str
     url: str
+
+
+def kind_of(name: str) -> str:
+    """Of the process: several of a kind are numbered, as in face-0."""
+    return re.sub(r"-\d+$", "", name)
 
 
 @dataclass

@@ -14,6 +14,15 @@ TIMEOUT_S = 10.0
 OURS = "on (job, instance) greenroom_loop_lag_seconds_count"
 """Every Greenroom process has it: what else the Prometheus scrapes is left out."""
 
+DROPS = 'greenroom_items_total{{outcome="dropped",reason!="not_sampled"}}'
+BEFORE = f"{DROPS} offset {{window}}"
+SEEN_BEFORE = (
+    "on (job, instance) (greenroom_loop_lag_seconds_count offset {window} "
+    "or process_start_time_seconds > time() - {seconds})"
+)
+"""The first drop for a reason makes its series, of which `increase` knows nothing: all of it
+counts, unless the process was there before but not asked yet."""
+
 CORES = "cores"
 QUERIES = {
     CORES: f"sum(rate(process_cpu_seconds_total[{{window}}]) and {OURS})",
@@ -23,10 +32,10 @@ QUERIES = {
     "(rate(greenroom_item_age_seconds_bucket[{window}])))",
     "loop lag p99, s, by job": "histogram_quantile(0.99, sum by (job, le) "
     "(rate(greenroom_loop_lag_seconds_bucket[{window}])))",
-    "drops a second, by kind": 'sum by (kind) (rate(greenroom_items_total{{outcome="dropped",'
-    'reason!="not_sampled"}}[{window}]))',
+    "drops, by kind": f"sum by (kind) ((increase({DROPS}[{{window}}]) and {BEFORE}) "
+    f"or ({DROPS} unless {BEFORE} and {SEEN_BEFORE}))",
 }
-"""PromQL; {window} is the length of the run's steady part."""
+"""PromQL; {window} is the length of the run's steady part, {seconds} the same as a number."""
 
 
 class PrometheusError(RuntimeError):
@@ -48,11 +57,12 @@ def ask(url: str, end: datetime, seconds: float) -> dict[str, float]:
 
     A rate over a window that begins before the run would take the idle time in.
     """
-    window = f"{max(1, math.floor(seconds))}s"
+    whole = max(1, math.floor(seconds))
+    window = f"{whole}s"
     figures: dict[str, float] = {}
     with httpx.Client(base_url=url, timeout=TIMEOUT_S) as http:
         for name, query in QUERIES.items():
-            for series in _query(http, query.format(window=window), end):
+            for series in _query(http, query.format(window=window, seconds=whole), end):
                 value = float(series["value"][1])
                 labels = ", ".join(f"{k}={v}" for k, v in sorted(series["metric"].items()))
                 if math.isfinite(value):

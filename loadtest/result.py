@@ -91,6 +91,8 @@ class SessionResult(BaseModel):
     """complete, what it lacks, or empty when none was asked for."""
     accounting: dict[str, dict[str, int]] = {}
     """By kind: received, processed, and dropped:REASON."""
+    hints_judged: bool = False
+    """It is known which hints the recording must bring, or must not."""
     hints_expected: int = 0
     hints_found: int = 0
     hints_wrong: int = 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import nats.errors
 import uvloop
 from greenroom.v1.capture_pb2 import Captured, CaptureStarted
 
@@ -23,7 +24,7 @@ from loadtest.recording import Recording
 from loadtest.result import Options, Point, ProcessResult, Result, SessionResult
 from loadtest.session import LoadSession, Target
 from loadtest.slo import Objective, judge
-from loadtest.stages import BusTap, Stages
+from loadtest.stages import BusError, BusTap, Stages
 from loadtest.watch import SelfWatch
 from loadtest.whip import Network
 from services.runtime import tasks
@@ -38,7 +39,6 @@ LEAVE_S = 10.0
 
 TICK_S = 1.0
 SCRAPE_S = 2.0
-MIB = 2**20
 
 
 class RunError(RuntimeError):
@@ -110,8 +110,7 @@ class LoadTest:
             http = await stack.enter_async_context(httpx.AsyncClient())
             bus = None
             if self._plan.capture is not None:
-                settings = RuntimeSettings(nats_url=self._plan.nats_url)
-                bus = await stack.enter_async_context(await Bus.connect(settings, "loadtest"))
+                bus = await stack.enter_async_context(await self._bus())
             before = await self._first_look(http)
             await stack.enter_async_context(self._watch)
             started = time.monotonic()
@@ -132,6 +131,15 @@ class LoadTest:
             for name, snapshot in after.items():
                 self._items += growth(before.get(name, Snapshot()), snapshot).items
         return self._result(started, min(steady, ended), ended)
+
+    async def _bus(self) -> Bus:
+        url = self._plan.nats_url
+        try:
+            return await Bus.connect(RuntimeSettings(nats_url=url), "loadtest", keep=False)
+        except (nats.errors.Error, OSError) as error:
+            raise BusError(
+                f"NATS at {url} has no Greenroom's sessions ({error!r}): is it the deployment's?"
+            ) from error
 
     async def _first_look(self, http: httpx.AsyncClient) -> dict[str, Snapshot]:
         found = await scrape(http, self._plan.endpoints)
@@ -258,19 +266,11 @@ class LoadTest:
     def _processes(self, steady: float) -> tuple[dict[str, ProcessResult], float]:
         """Over the steady part: each server process, and this process's cores."""
         within = [s for s in self._snapshots if s[0] >= steady] or self._snapshots[-2:]
-        (from_s, own_before, first), (to_s, own_after, last) = within[0], within[-1]
-        seconds = to_s - from_s
-        if seconds <= 0:
+        (from_s, own_before, _), (to_s, own_after, _) = within[0], within[-1]
+        if to_s <= from_s:
             return {}, 0.0
-        processes = {}
-        for name, snapshot in last.items():
-            used = growth(first.get(name, snapshot), snapshot)
-            processes[name] = ProcessResult(
-                cores=round(used.cpu_s / seconds, 4),
-                memory_mib=round(snapshot.memory_bytes / MIB, 1),
-                files=int(snapshot.files),
-            )
-        return processes, (own_after - own_before) / seconds
+        processes = measure.processes([(at_s, found) for at_s, _, found in within])
+        return processes, (own_after - own_before) / (to_s - from_s)
 
     def _doubts(self, sessions: list[SessionResult]) -> list[str]:
         """What else speaks against the figures: clocks and counts that don't agree."""

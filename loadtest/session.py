@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import nats.errors
 from aiortc.exceptions import InvalidStateError
 
 from loadtest.client import REQUEST_TIMEOUT_S, Client, HeardHint
@@ -67,7 +68,7 @@ class LoadSession:
     async def run(self, until: Callable[[], bool], seconds: float) -> None:
         """Joins, sends `seconds` of media or until `until` says so, gets the report.
 
-        Never raises for what the endpoint does: the result says it.
+        Never raises for what the endpoint or its bus does: the result says it.
         """
         try:
             if self.target.whip:
@@ -77,7 +78,13 @@ class LoadSession:
             self.result.outcome = "completed"
         except RefusedError as error:
             self.result.outcome, self.result.error = "refused", str(error)
-        except (ClientError, httpx.HTTPError, ConnectionError, InvalidStateError) as error:
+        except (
+            ClientError,
+            httpx.HTTPError,
+            nats.errors.Error,
+            ConnectionError,
+            InvalidStateError,
+        ) as error:
             self.result.error = str(error) or repr(error)
         finally:
             self.connected = False
@@ -186,6 +193,7 @@ class LoadSession:
         kinds += ["voice"] if self.recording.audio else []
         self.result.read(report, kinds, len(client.created["questions"]))
         if self.expectation:
+            self.result.hints_judged = True
             self.result.hints_expected = len(self.expectation.hints)
             found, wrong = self.expectation.count(self._heard)
             self.result.hints_found, self.result.hints_wrong = found, wrong

@@ -18,14 +18,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import nats
+import nats.errors
 import numpy as np
+import psutil
 from rich.console import Console
 from rich.table import Table
 
 from deploy.supervisor import StartError, System
 from loadtest.figures import Samples
 from loadtest.local import demo_recording, local_system, usage
-from loadtest.recording import RecordingError
+from loadtest.recording import Recording, RecordingError
 from loadtest.result import Machine
 from loadtest.session import LoadSession, Target
 from loadtest.slope import Slope, slope
@@ -42,11 +44,9 @@ AGES = ("face", "gesture", "voice")
 
 
 async def soak(
-    system: System, sessions: int, seconds: float, console: Console
+    system: System, recording: Recording, sessions: int, seconds: float, console: Console
 ) -> tuple[dict[str, Samples], Stages, list[str]]:
-    """(samples by what they are of, latencies, errors of sessions)."""
-    # With temporal layers, as the page asks browsers for.
-    recording = await asyncio.to_thread(demo_recording, layered=True)
+    """(samples by what they are of, latencies, what failed)."""
     stages, samples = Stages(), defaultdict[str, Samples](Samples)
     errors: list[str] = []
     end = time.monotonic() + seconds
@@ -64,10 +64,16 @@ async def soak(
 
         seats = [asyncio.create_task(seat(number)) for number in range(sessions)]
         while time.monotonic() < end:
-            await _sample(system, samples)
+            try:
+                await _sample(system, samples)
+            except (nats.errors.Error, psutil.Error, OSError) as error:
+                errors.append(f"not sampled: {error!r}")
             await asyncio.sleep(SAMPLE_S)
         await asyncio.gather(*seats)
-    console.print(f"{len(errors)} sessions failed")
+    errors += [f"{p.name} ended and was started again" for p in system.programs if p.starts > 1]
+    for words in errors:
+        console.print(words, style="red")
+    console.print(f"{len(errors)} failures")
     return samples, stages, errors
 
 
@@ -145,9 +151,11 @@ def main() -> None:
     seconds = options.minutes * 60
 
     async def run() -> tuple[dict[str, Slope], dict[str, Samples], list[str]]:
+        # With temporal layers, as the page asks browsers for.
+        recording = await asyncio.to_thread(demo_recording, layered=True)
         async with local_system(options.out) as system:
             warm_s = time.monotonic() + WARM_UP_SHARE * seconds
-            samples, stages, errors = await soak(system, sessions, seconds, console)
+            samples, stages, errors = await soak(system, recording, sessions, seconds, console)
             sampled = everything(samples, stages)
             return slopes(sampled, warm_s), sampled, errors
 

@@ -4,6 +4,7 @@ import pytest
 
 from loadtest.capacity import Search, culprits, find
 from loadtest.result import Result
+from loadtest.run import RunError
 from tests.loadtest.made import result
 
 
@@ -19,13 +20,20 @@ def test_the_answer_is_the_capacity(capacity: int) -> None:
     assert found.sessions == capacity
     assert found.trusted
     assert found.culprits
+    assert found.result.options.sessions == max(1, capacity), "the most that held"
     assert len(tried) == len(set(tried)), "nothing is run twice"
     assert len(tried) <= 11
 
 
 def test_it_stops_at_the_limit() -> None:
-    found = find(Search(limit=6), lambda sessions: result(sessions))
-    assert [r.options.sessions for r in found.results] == [1, 2, 4, 6]
+    tried: list[int] = []
+
+    def run(sessions: int) -> Result:
+        tried.append(sessions)
+        return result(sessions)
+
+    found = find(Search(limit=6), run)
+    assert tried == [1, 2, 4, 6]
     assert found.sessions == 6
     assert not found.culprits
 
@@ -40,6 +48,26 @@ def test_a_generator_without_time_ends_the_search_and_says_so() -> None:
     assert found.sessions == 2
     assert not found.trusted
     assert "loop woke up" in found.culprits[0]
+
+
+def test_a_number_that_lets_no_session_through_is_too_large() -> None:
+    def run(sessions: int) -> Result:
+        if sessions > 3:
+            raise RunError("no session got through: timeout")
+        return result(sessions)
+
+    found = find(Search(limit=64), run)
+    assert (found.sessions, found.trusted) == (3, True)
+    assert found.culprits == ["4 sessions: no session got through: timeout"]
+    assert found.result.options.sessions == 3
+
+
+def test_nothing_gets_through_at_all() -> None:
+    def run(sessions: int) -> Result:
+        raise RunError("no session got through: refused")
+
+    with pytest.raises(RunError, match="refused"):
+        find(Search(limit=64), run)
 
 
 def test_what_broke_is_named() -> None:

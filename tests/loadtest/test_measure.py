@@ -4,6 +4,7 @@ from collections import Counter
 
 from loadtest import measure
 from loadtest.figures import Samples, summarize
+from loadtest.processes import Snapshot
 from loadtest.result import ProcessResult, SessionResult
 from loadtest.slo import UNITS
 
@@ -43,6 +44,33 @@ def test_metrics_of_a_run() -> None:
     assert found["cores_per_session"] == found["face_cores_per_session"] == 0.2
     assert "glass_to_hint_p95" not in found
     assert found.keys() <= UNITS.keys()
+
+
+def test_processes_of_a_kind_count_together() -> None:
+    one = ProcessResult(cores=0.3, memory_mib=200, files=20)
+    found = measure.metrics([session()], {}, {"face-0": one, "face-1": one, "gateway": one}, 3)
+    assert found["face_cores_per_session"] == 0.2
+    assert found["face_memory"] == 400
+    assert found["gateway_cores_per_session"] == 0.1
+
+
+def test_a_process_that_did_not_answer_once_is_measured_by_its_other_answers() -> None:
+    def busy(at_s: float) -> Snapshot:
+        return Snapshot(cpu_s=0.5 * at_s, memory_bytes=2**20, files=9, started_s=1)
+
+    both = {"gateway", "face"}
+    answered = [(0.0, {"face"}), (2.0, both), (4.0, both), (6.0, {"face"}), (8.0, {"once"})]
+    found = measure.processes([(s, {name: busy(s) for name in names}) for s, names in answered])
+    assert {name: process.cores for name, process in found.items()} == {"face": 0.5, "gateway": 0.5}
+
+
+def test_hints_count_only_where_it_is_known_what_is_right() -> None:
+    judged = session(hints_judged=True, hints=["slow_down"], hints_wrong=1)
+    others = [session(hints=["look_up", "look_up"]) for _ in range(4)]
+    found = measure.metrics([judged, *others], {}, {}, 0)
+    assert found["hints_precision"] == 0
+    assert "hints_recall" not in found
+    assert "hints_precision" not in measure.metrics(others, {}, {}, 0)
 
 
 def test_accounts_that_do_not_come_out() -> None:

@@ -31,7 +31,7 @@ def test_nobody_answers() -> None:
 @pytest.mark.parametrize("query", prometheus.QUERIES.values(), ids=prometheus.QUERIES)
 def test_queries_are_whole(query: str) -> None:
     """Nothing is left to fill in, and every bracket closes."""
-    made = query.format(window="60s")
+    made = query.format(window="60s", seconds=60)
     for opening, closing in ("()", "[]", "{}"):
         assert made.count(opening) == made.count(closing)
     assert "window" not in made

@@ -41,6 +41,7 @@ def test_what_was_not_measured_was_not_kept_unless_the_bound_says_so() -> None:
         ("glass_to_hint_p95", "about 400 ms", "write for example"),
         ("glass_to_hint_p95", "< 4 %", "is in ms"),
         ("failed", "< 4 ms", "is in %"),
+        ("glass_to_hint_p95", "< 1.2.3 ms", "write for example"),
     ],
 )
 def test_a_wrong_line_is_refused_with_what_would_be_right(
