@@ -17,11 +17,9 @@ def free_port() -> int:
 
 def listens(port: int, host: str = "127.0.0.1") -> bool:
     """Whether something accepts connections there."""
-    try:
-        with socket.create_connection((host, port), PATIENCE_S):
-            return True
-    except OSError:
-        return False
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.settimeout(PATIENCE_S)
+        return probe.connect_ex((host, port)) == 0
 
 
 def reachable(host: str) -> str:

@@ -179,6 +179,7 @@ export async function setup(root, context, practice, steps) {
   practice.on('state', signal, (detail) => {
     if (detail === 'over') {
       ear?.stop();
+      ear = null;
       fill(root, ended());
       root.querySelector('h1')?.focus();
     } else if (detail === 'moved') context.navigate('#/');
