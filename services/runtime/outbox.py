@@ -145,12 +145,14 @@ class Outbox:
         accounting = self._accounting()
         accounting.final = final
         accounting.lease = self._lease
+        # Counted before it goes out: one that is broken off may be stored all the same, and the
+        # next must not pass for it.
+        sequence = self._accounts
+        self._accounts += 1
         now = now_us()
         await self._bus.publish_signal(
             Signal(
-                header=Header(
-                    session_id=self._session_id, sequence=self._accounts, capture_time_us=now
-                ),
+                header=Header(session_id=self._session_id, sequence=sequence, capture_time_us=now),
                 kind=self._kind,
                 start_us=now,
                 end_us=now,
@@ -159,7 +161,6 @@ class Outbox:
                 accounting=accounting,
             )
         )
-        self._accounts += 1
 
 
 def set_body(signal: Signal, body: Body) -> None:

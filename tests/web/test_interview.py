@@ -179,7 +179,8 @@ async def test_no_camera(playwright: Playwright, media: FakeMedia, greenroom: Gr
         await set_up(page)
         await expect(page.get_by_text("No camera was found.")).to_be_visible()
         await start(page)
-        await heard_anew(page)
+        for _ in range(2):  # the first caption may be of what was said before the question
+            await heard_anew(page)
         report = await finish(page)
         assert words(report)
     await browser.close()

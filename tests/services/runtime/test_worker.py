@@ -14,6 +14,7 @@ from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
 from greenroom.v1.session_pb2 import SessionEnded, SessionEvent, SessionInfo, SessionStarted
 from greenroom.v1.signals_pb2 import Accounting, AnswerEvaluation, FaceState, Signal, VoiceState
 
+from services.runtime import tasks
 from services.runtime.analyzer import Observation
 from services.runtime.bus import STREAM, Bus, Recorded, now_us
 from services.runtime.leases import Lease
@@ -326,3 +327,24 @@ async def test_a_publisher_that_fails_fails_the_session(
                 await media_work(worker, Looking, VideoSource(), lease)
         monkeypatch.undo()
     await asyncio.to_thread(worker.executor.shutdown)
+
+
+async def test_the_last_accounting_is_stored_though_one_was_broken_off(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the moment between its being stored and the stream's word of that."""
+    publish = bus.publish_signal
+
+    async def slowly(signal: Signal) -> None:
+        await publish(signal)
+        await asyncio.sleep(5)
+
+    async with session(bus) as live:
+        outbox = Outbox(bus, Kind.KIND_FACE, live.id, "slow", 7, Accounting)
+        monkeypatch.setattr(bus, "publish_signal", slowly)
+        broken_off = asyncio.create_task(outbox.flush(final=False))
+        await live.until_account()
+        await tasks.end([broken_off])
+        monkeypatch.undo()
+        await outbox.flush(final=True)
+        assert (await live.final()).lease == 7
