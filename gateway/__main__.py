@@ -8,7 +8,7 @@ import uvicorn
 
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from services.runtime import scheduling
+from services.runtime import process, scheduling
 from services.runtime.telemetry import configure_logging, serve_metrics
 
 STOP_GRACE_S = 3
@@ -36,6 +36,7 @@ def main() -> None:
         timeout_graceful_shutdown=STOP_GRACE_S,
     )
     scheduling.be_prompt()
+    process.keep_what_is_loaded()
     uvicorn.Server(config).run(sockets=[public, private])
 
 

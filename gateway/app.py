@@ -107,7 +107,6 @@ def _lifespan(
             async with serve_grpc(
                 settings, lambda server: add_SessionServiceServicer_to_server(rpc, server)
             ) as server:
-                process.keep_what_is_loaded()
                 await sessions.tell_room()  # before the first request, not with the first sweep
                 await server.set_serving(True)
                 loops = [
