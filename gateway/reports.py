@@ -103,7 +103,6 @@ async def erase_session(
     await context.registry.authorize(session_id, authorization, live=False)
     await context.sessions.forget(session_id)
     await _erase(context, EraseRequest(session_id=session_id))
-    await context.bus.purge(session_id)
 
 
 async def _erase(context: Context, erase: EraseRequest) -> int:
@@ -169,9 +168,7 @@ async def erase_candidate(request: Request, authorization: Authorization = None)
     """Erases all that is kept of the candidate; says how many practices that were."""
     context = context_of(request)
     candidate_id = candidate_of(authorization)
-    # The reports first: when the aggregator is away, nothing has been erased.
-    erased = await _erase(context, EraseRequest(candidate_id=candidate_id))
+    # Nothing has been erased yet when the aggregator, which purges the stream too, is away.
     for session_id in await context.registry.sessions_of(candidate_id):
         await context.sessions.forget(session_id)
-        await context.bus.purge(session_id)
-    return {"sessions": erased}
+    return {"sessions": await _erase(context, EraseRequest(candidate_id=candidate_id))}

@@ -92,7 +92,7 @@ SCALES = {
     ("GiB", "MiB"): 1024.0,
 }
 
-BOUND = re.compile(r"\s*(<=|>=|<|>|==)\s*(\d+(?:\.\d+)?)\s*([A-Za-z%]*)\s*(if measured)?\s*")
+BOUND = re.compile(r"\s*(<=|>=|<|>|==)\s*(\d+\.?\d*|\.\d+)\s*([A-Za-z%]*)\s*(if measured)?\s*")
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,

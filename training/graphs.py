@@ -12,6 +12,8 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+REPOSITORY = Path(__file__).resolve().parent.parent
+
 Weights = npt.NDArray[Any]
 
 

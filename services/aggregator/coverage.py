@@ -10,7 +10,7 @@ from greenroom.v1.signals_pb2 import Accounting, FaceState, GestureState, VoiceS
 
 from services.aggregator import reasons
 from services.aggregator.spans import Stretch
-from services.aggregator.state import SessionState, Window
+from services.aggregator.state import SessionState
 
 KINDS = (
     Kind.KIND_GATEWAY_VIDEO,
@@ -56,13 +56,9 @@ def coverage(state: SessionState, whole: Stretch) -> list[Coverage]:
 
 def _seen(state: SessionState, whole: Stretch, kind: Kind.ValueType) -> tuple[bool, float, str]:
     """(seen, share of what was analysed, a word for the candidate when something is missing)."""
-
-    def within(windows: list[Window]) -> list[Window]:
-        return [window for window in windows if whole.holds(window.start_us, window.end_us)]
-
     match kind:
         case Kind.KIND_FACE:
-            states = [w.body for w in within(state.face) if isinstance(w.body, FaceState)]
+            states = [w.body for w in whole.inside(state.face) if isinstance(w.body, FaceState)]
             frames = sum(s.frames for s in states)
             share = sum(s.frames_with_face for s in states) / frames if frames else 0.0
             if not frames:
@@ -71,14 +67,16 @@ def _seen(state: SessionState, whole: Stretch, kind: Kind.ValueType) -> tuple[bo
                 return False, 0.0, _sentence(reasons.NO_FACE, "nothing is said about it")
             return True, share, _face_note(state, whole)
         case Kind.KIND_GESTURE:
-            gestures = [w.body for w in within(state.gesture) if isinstance(w.body, GestureState)]
+            gestures = [
+                w.body for w in whole.inside(state.gesture) if isinstance(w.body, GestureState)
+            ]
             if not gestures:
                 return False, 0.0, _sentence(reasons.NO_CAMERA, "nothing is said about your hands")
             share = sum(min(1.0, g.hands) for g in gestures) / len(gestures)
             note = "" if share else _sentence(reasons.NO_HANDS, "nothing is said about them")
             return share > 0, share, note
         case Kind.KIND_VOICE:
-            voices = [w.body for w in within(state.voice) if isinstance(w.body, VoiceState)]
+            voices = [w.body for w in whole.inside(state.voice) if isinstance(w.body, VoiceState)]
             if not voices:
                 return (
                     False,
@@ -104,7 +102,7 @@ def _sentence(why: str, then: str) -> str:
 
 
 def _face_note(state: SessionState, whole: Stretch) -> str:
-    events = [event for event in state.events if whole.holds(event.start_us, event.end_us)]
+    events = whole.inside(state.events)
     lost = sum(event.type == "face_lost" for event in events)
     times = "once" if lost == 1 else f"{lost} times"
     notes = [f"Your face was out of view {times}."] if lost else []

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
+from typing import TypeVar
 
 from greenroom.v1.signals_pb2 import Word
 
 from services.aggregator.state import Asked, Event, Window
 from services.runtime.analyzer import STATE_WINDOW_US
 from services.runtime.media import MICROSECONDS
+
+Timed = TypeVar("Timed", Window, Event, Word)
 
 LONG_PAUSE_US = 2 * MICROSECONDS
 """Longer pauses are turns of thought, not pace: they count as pauses, not in the rate."""
@@ -39,6 +42,9 @@ class Stretch:
         return self.start_us <= middle < self.end_us and not any(
             start <= middle < end for start, end in self.pauses
         )
+
+    def inside(self, items: Iterable[Timed]) -> list[Timed]:
+        return [item for item in items if self.holds(item.start_us, item.end_us)]
 
 
 def pauses_in_speech(

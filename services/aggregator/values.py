@@ -69,15 +69,15 @@ class Values:
         """Where the session's milliseconds begin."""
         self._errors: dict[str, float] = {}
         self._state = state
-        self._face = self._inside(state.face)
-        self._gesture = self._inside(state.gesture)
-        self._voice = self._inside(state.voice)
+        self._face = stretch.inside(state.face)
+        self._gesture = stretch.inside(state.gesture)
+        self._voice = stretch.inside(state.voice)
         spoken = [window for window in self._voice if _is_spoken(window)]
         self._spoken_starts = np.array([window.start_us for window in spoken])
         self._spoken_until = np.maximum.accumulate([0, *(window.end_us for window in spoken)])
         """By how many windows of speech have begun: the latest end of them."""
-        self.events = [e for e in state.events if stretch.holds(e.start_us, e.end_us)]
-        self.words = [w for w in state.words if stretch.holds(w.start_us, w.end_us)]
+        self.events = stretch.inside(state.events)
+        self.words = stretch.inside(state.words)
         self._measure_face()
         self._measure_hands()
         self._measure_voice()
@@ -140,14 +140,11 @@ class Values:
         found = self.values.get(measure)
         return found.value if found is not None and found.HasField("value") else None
 
-    def _inside(self, windows: list[Window]) -> list[Window]:
-        return [w for w in windows if self.stretch.holds(w.start_us, w.end_us)]
-
     def _events(self, name: str) -> list[Event]:
+        """Those that count."""
+        if name == "pause":
+            return pauses_in_speech(self.events, self.stretch, self._state.asked)
         return [event for event in self.events if event.type == name]
-
-    def _pauses(self) -> list[Event]:
-        return pauses_in_speech(self.events, self.stretch, self._state.asked)
 
     # --- putting values down
 
@@ -184,11 +181,12 @@ class Values:
         error = 100 * math.sqrt(max(mean * (1 - mean), 0.01) / looks)
         self._put(measure, 100 * mean, error=error, seconds=seconds, bounds=(0, 100))
 
-    def _rate(self, measure: str, count: int, seconds: float) -> None:
+    def _rate(self, measure: str, event: str, seconds: float) -> None:
         """Events a minute, with their Poisson error."""
         if seconds < MIN_RATE_SECONDS:
             self._put(measure, None, seconds=seconds, why=reasons.TOO_SHORT)
             return
+        count = len(self._events(event))
         minutes = seconds / 60
         error = math.sqrt(max(count, 1)) / minutes
         self._put(measure, count / minutes, error=error, seconds=seconds, bounds=(0, math.inf))
@@ -219,9 +217,9 @@ class Values:
                 self._share(measure, shares, seen_s)
             else:
                 self._put(measure, None, why=reasons.TOO_SHORT)
-        self._rate("blink_rate", len(self._events("blink")), seen_s)
-        self._rate("nods", len(self._events("nod")), seen_s)
-        self._rate("brief_movements", len(self._events("brief_movement")), seen_s)
+        self._rate("blink_rate", "blink", seen_s)
+        self._rate("nods", "nod", seen_s)
+        self._rate("brief_movements", "brief_movement", seen_s)
         self._measure_gaze(seen_s)
 
     def _measure_gaze(self, seen_s: float) -> None:
@@ -239,7 +237,7 @@ class Values:
             shares = [w.body.eye_contact for w in speaking if isinstance(w.body, FaceState)]
             self._share("eye_contact", shares, seconds)
         if calibrated:
-            self._rate("looking_away", len(self._events("look_away")), media_s(calibrated))
+            self._rate("looking_away", "look_away", media_s(calibrated))
         else:
             self._put("looking_away", None, why=reasons.NOT_CALIBRATED)
 
@@ -273,8 +271,8 @@ class Values:
             self._mean("movement", speeds, seen_s)
         else:
             self._put("movement", None, why=reasons.TOO_SHORT)
-        self._rate("gesture_rate", len(self._events("stroke")), seen_s)
-        self._rate("pointing", len(self._events("pointing")), seen_s)
+        self._rate("gesture_rate", "stroke", seen_s)
+        self._rate("pointing", "pointing", seen_s)
         if seen_s < MIN_RATE_SECONDS:
             self._put("fidgeting", None, seconds=seen_s, why=reasons.TOO_SHORT)
             return
@@ -307,15 +305,15 @@ class Values:
         if speech_s < MIN_SECONDS:
             self._missing(VOICE, self._no_voice() or reasons.TOO_SHORT)
             return
-        pauses = self._pauses()
-        self._rate("pause_rate", len(pauses), speech_s)
+        pauses = self._events("pause")
+        self._rate("pause_rate", "pause", speech_s)
         lengths = [(event.end_us - event.start_us) / MICROSECONDS for event in pauses]
         if lengths:
             self._mean("pause_mean", lengths, speech_s)
         else:
             self._put("pause_mean", None, why=reasons.NO_PAUSE)
-        self._rate("filled_pauses", len(self._events("filled_pause")), speech_s)
-        self._rate("breaths", len(self._events("breath")), heard_s)
+        self._rate("filled_pauses", "filled_pause", speech_s)
+        self._rate("breaths", "breath", heard_s)
         self._share("phonation_ratio", [state.speech for state in states], heard_s)
         self._measure_pitch(states, speech_s)
         self._measure_loudness(states, speech_s)
@@ -376,7 +374,7 @@ class Values:
             self._put("articulation_rate", syllables / phonation, seconds=phonation)
         else:
             self._put("articulation_rate", None, why=reasons.TOO_SHORT)
-        self._put("mean_run", len(self.words) / (len(self._pauses()) + 1), seconds=seconds)
+        self._put("mean_run", len(self.words) / (len(self._events("pause")) + 1), seconds=seconds)
 
     # --- the answer and its timing
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -157,16 +157,12 @@ class Bus:
             duplicate_window=DUPLICATE_WINDOW_S,
             allow_direct=True,
         )
-        with _other_settings() as others:
-            await self._js.add_stream(stream)
-        if others:
+        if not await _made(self._js.add_stream(stream)):
             await self._js.update_stream(stream)
         for bucket in (SESSIONS_BUCKET, LEASES_BUCKET):
             # On file: revisions must not start anew when the server does.
             wanted = KeyValueConfig(bucket=bucket, ttl=age, storage=StorageType.FILE)
-            with _other_settings() as others:
-                await self._js.create_key_value(wanted)
-            if others:
+            if not await _made(self._js.create_key_value(wanted)):
                 kept = (await self._js.stream_info(f"KV_{bucket}")).config
                 await self._js.update_stream(kept, max_age=age)
 
@@ -441,16 +437,15 @@ class Bus:
                 await watcher.stop()  # type: ignore[no-untyped-call]
 
 
-@contextlib.contextmanager
-def _other_settings() -> Iterator[list[BadRequestError]]:
-    """Around the making of a stream; holds an error when it exists with other settings."""
-    found: list[BadRequestError] = []
+async def _made(making: Awaitable[object]) -> bool:
+    """False when the stream exists with other settings."""
     try:
-        yield found
+        await making
     except BadRequestError as error:
         if error.err_code != IN_USE:
             raise
-        found.append(error)
+        return False
+    return True
 
 
 def _has_words(message: SessionMessage | None) -> bool:

@@ -246,12 +246,13 @@ class Leases:
     def _taken(self, session_id: str) -> bool:
         """Whether a live worker has the session, or it needs none any more."""
         held = self._held.get(session_id)
-        if held is None or held.record is None or held.record.done:
-            return held is not None and held.record is not None
-        if self._is_me(held.record):
+        record = held.record if held else None
+        if record is None or record.done:
+            return record is not None
+        if self._is_me(record):
             # Else a lease whose confirmation was lost, or that could not be let go.
             return session_id in self._mine
-        return self._alive(held.record)
+        return self._alive(record)
 
     def _ask_later(self, session_id: str, delay: float) -> None:
         task = asyncio.create_task(self._ask(session_id, delay), name=session_id)

@@ -42,6 +42,7 @@ def run(
     telemetry.serve_metrics(settings)
     sys.setswitchinterval(GIL_SWITCH_S)
     scheduling.be_prompt()
+    keep_what_is_loaded()
     uvloop.run(_main(name, settings, serve, register))
 
 
@@ -62,7 +63,6 @@ async def _main(
             await connect(settings, name) as bus,
             asyncio.TaskGroup() as group,
         ):
-            keep_what_is_loaded()
             await server.set_serving(True)
             log.info("ready", grpc_port=server.port)
             probe = group.create_task(watch_loop_lag())

@@ -267,13 +267,15 @@ async def _live(
     publisher = asyncio.create_task(session.outbox.publish())
     final = False
     try:
-        await _until(lease.ended, publisher)
-        await session.last()
-        await _unsubscribe(subscription)
+        try:
+            await _until(lease.ended, publisher)
+            await session.last()
+        finally:
+            with contextlib.suppress(nats.errors.Error):  # the connection may be closed
+                await subscription.unsubscribe()
         await session.finish()
         final = True
     finally:
-        await _unsubscribe(subscription)
         try:
             if not final:
                 await session.abandon()
@@ -292,11 +294,6 @@ async def _until(event: asyncio.Event, publisher: asyncio.Task[None]) -> None:
         await tasks.end([waiting])
     if publisher.done():
         publisher.result()
-
-
-async def _unsubscribe(subscription: Subscription | Following) -> None:
-    with contextlib.suppress(nats.errors.Error):  # done before, or the connection is closed
-        await subscription.unsubscribe()
 
 
 def run_media(

@@ -106,8 +106,9 @@ class PitchTracker:
         heard = np.concatenate([self._heard, signal])
         frames = len(heard) // HOP - CONTEXT_HOPS
         self._heard = heard[frames * HOP :]
+        if not run:
+            self._state = None
         if not run or not frames:
-            self._state = self._state if run else None
             return Pitch(np.zeros(0), np.zeros(0))
         heard = heard[: (CONTEXT_HOPS + frames) * HOP]
         known = self._state is not None

@@ -27,6 +27,11 @@ def test_a_bound(metric: str, text: str, value: float, *, kept: bool) -> None:
     assert judged.value == value
 
 
+@pytest.mark.parametrize(("text", "ms"), [("< .5 s", 500), ("< 1.5 s", 1500), ("< 2. s", 2000)])
+def test_a_bound_is_written_as_people_write_numbers(text: str, ms: float) -> None:
+    assert slo.objective("glass_to_hint_p95", text).bound == ms
+
+
 def test_what_was_not_measured_was_not_kept_unless_the_bound_says_so() -> None:
     assert not slo.objective("glass_to_hint_p95", "< 400 ms").judge({}).kept
     assert slo.objective("glass_to_hint_p95", "< 400 ms if measured").judge({}).kept

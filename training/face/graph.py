@@ -12,15 +12,13 @@ the outputs differ by rounding (tests/training/face/test_graph.py).
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from training.graphs import Graph, Passes, node_of, pads, prelus, rewritten
+from training.graphs import REPOSITORY, Graph, Passes, node_of, pads, prelus, rewritten
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SOURCE = REPOSITORY.parent / "shared" / "models" / "face_mesh_attention.onnx"
 TARGET = REPOSITORY / "services" / "face" / "models" / "face_mesh_attention.onnx"
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import sys
 
-from training.face.graph import REPOSITORY
-from training.graphs import Graph, pads, prelus, rewritten
+from training.graphs import REPOSITORY, Graph, pads, prelus, rewritten
 
 SOURCE = REPOSITORY.parent / "shared" / "models" / "palm_lite.onnx"
 TARGET = REPOSITORY / "services" / "gesture" / "models" / "palm_lite.onnx"

@@ -78,9 +78,10 @@ class Stream(Graph):
 def hops(graph: Stream) -> None:
     """Spectra of the hops that are given, and of no others: the shorter ones of those in the
     middle of the longest's."""
-    made = {}
+    producers, made = graph.producers(), {}
     for node in graph.nodes:
-        if node.op_type == "Concat" and {"Slice"} == {_maker(graph, name) for name in node.input}:
+        pieces = [producers[name].op_type for name in node.input if name in producers]
+        if node.op_type == "Concat" and pieces == ["Slice"] * len(node.input):
             first = (SPECTRUM_HOPS - len(node.input)) // 2
             for number, name in enumerate(node.input):
                 end = first + number - SPECTRUM_HOPS + 1
@@ -88,11 +89,6 @@ def hops(graph: Stream) -> None:
     graph.replace(made)
     shape = graph.weight([-1, HOP], np.int64)
     graph.nodes.insert(0, node_of("Reshape", ["audio", shape], "hops"))
-
-
-def _maker(graph: Stream, name: str) -> str:
-    made = graph.producers().get(name)
-    return made.op_type if made else ""
 
 
 def over_time(graph: Stream) -> None:

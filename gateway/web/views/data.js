@@ -116,6 +116,7 @@ function dialog(root, context, status) {
       fill(root, gone(sessions));
       context.announce('Everything was erased.');
     } catch (problem) {
+      if (!(problem instanceof ApiProblem || problem instanceof DOMException)) throw problem;
       const [what, then] = problem instanceof ApiProblem
         ? [problem.error, problem.whatToDo]
         : ['This browser does not let its own part be erased.', 'Clear the site’s data in its settings.'];
