@@ -27,6 +27,7 @@ def without_affect(report: Report) -> Report:
             _drop(claims, _rests_on_affect)
     for question in made.questions:
         _drop(question.notes, _rests_on_affect)
+    _drop(made.usual_scores, lambda found: _affect(found.score))
     _drop(made.series, lambda found: _affect(found.measure))
     return made
 

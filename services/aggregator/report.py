@@ -72,6 +72,7 @@ def write(state: SessionState, *, affect: bool, earlier: Sequence[Report] = ()) 
         series=series(state, whole, start_us),
         moments=_moments(overall.events, start_us),
         baseline=own,
+        usual_scores=scores(overall, Baseline()),
     )
     for record in report.hints:
         # The wall clock of a decision is no part of what happened.

@@ -106,7 +106,7 @@ class ReportRpc(ReportServiceServicer):
             started_us=report.started_us,
             duration_ms=report.duration_ms,
             measures=report.measures,
-            scores=report.scores,
+            scores=report.usual_scores,
         )
 
 

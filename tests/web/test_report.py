@@ -134,6 +134,9 @@ async def test_a_score_says_what_it_rests_on(
     rows = page.get_by_role("dialog").locator("tbody tr")
     await expect(rows).to_have_count(len(score["contributions"]))
     await expect(page.get_by_role("dialog")).to_contain_text("most likely between")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="What it rests on: Fluency").first.click()
+    await expect(page.get_by_role("dialog")).to_contain_text("practices count for a quarter")
 
 
 async def test_marks_can_be_switched_off(
@@ -232,7 +235,7 @@ async def test_progress_and_comparison(
     await page.goto("/#/progress")
     await expect(page.locator(".practices li")).to_have_count(len(practices))
     await plots_drawn(page)
-    last = {s["score"]: s for s in practices[-1].report["scores"]}["fluency"]
+    last = {s["score"]: s for s in practices[-1].report["usual_scores"]}["fluency"]
     fluency = page.locator(".trends .card", has=page.get_by_role("heading", name="Fluency"))
     await expect(fluency).to_contain_text(f"Last time: {whole(last['value'])}")
     await expect(fluency).to_contain_text("Your own level before")

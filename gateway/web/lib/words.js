@@ -70,12 +70,20 @@ const PLAIN = {
 const SCORES = new Set(['stress_signs', 'confidence', 'fluency', 'answer_quality']);
 
 const SCORE_FORMULA =
-  'A score starts at 50, the middle. Each measure below adds or takes points by where it lies ' +
+  'A score starts at 50, the middle. Each of its measures adds or takes points by where it lies ' +
   'in its usual range. The less was seen and heard, the wider the range that the score may lie in.';
 
-const OWN_BASELINE =
-  ' Your own first minute, in a practice of two minutes or more, and your earlier practices ' +
-  'count as much as the usual range.';
+/** How much the person's own figures count: OWN_SHARE of training/fusion/weights.py. */
+const OWN_SHARE = /** @type {Record<string, string>} */ ({
+  stress_signs: 'as much as the usual range',
+  confidence: 'as much as the usual range',
+  fluency: 'for a quarter, the usual range for three',
+});
+
+/** Said where practices are compared. */
+export const USUAL_ALONE =
+  'Scores go by the usual range alone here, so that practices can be compared. In a report they ' +
+  'may differ: there your own first minute and your earlier practices count too.';
 
 /** Moments that a candidate can look at, and what they are called. */
 export const MOMENTS = /** @type {Record<string, string>} */ ({
@@ -154,10 +162,13 @@ export class Words {
     return PLAIN[id] ?? '';
   }
 
-  /** How it is made. @param {string} id */
-  formula(id) {
+  /** How it is made. @param {string} id @param {boolean} own  in a report: by one's own figures too */
+  formula(id, own = true) {
     if (SCORES.has(id)) {
-      return SCORE_FORMULA + (id === 'stress_signs' || id === 'confidence' ? OWN_BASELINE : '');
+      const share = own && OWN_SHARE[id];
+      return share
+        ? `${SCORE_FORMULA} Your own first minute, in a practice of two minutes or more, and your earlier practices count ${share}.`
+        : SCORE_FORMULA;
     }
     const formula = this.measures[id]?.formula ?? '';
     return formula && formula[0].toUpperCase() + formula.slice(1) + '.';

@@ -5,7 +5,7 @@
 
 import { ApiProblem } from '../lib/api.js';
 import { el, fill } from '../lib/dom.js';
-import { Words, day, spell } from '../lib/words.js';
+import { USUAL_ALONE, Words, day, spell } from '../lib/words.js';
 import { CHANGE_WORDS, difference, readPractice } from './progress-data.js';
 
 /** @typedef {import('../app.js').Context} Context */
@@ -64,6 +64,7 @@ function page(before, after, words) {
         ? 'First what differs by more than the uncertainty, then everything.'
         : 'Nothing differs by more than the uncertainty. That is usual for short practices.',
     ),
+    el('p', { class: 'quiet small' }, USUAL_ALONE),
     changed.length
       ? el('section', { class: 'card', 'aria-labelledby': 'changed-title' }, el('h2', { id: 'changed-title' }, 'What differs'), table(changed, before, after, words, 'What differs'))
       : null,

@@ -6,7 +6,7 @@
 import { ApiProblem } from '../lib/api.js';
 import { el, fill } from '../lib/dom.js';
 import { drawTrend } from '../lib/plots.js';
-import { Words, day, plural, spell } from '../lib/words.js';
+import { USUAL_ALONE, Words, day, plural, spell } from '../lib/words.js';
 import { change, outside, ownLevel, readPractice } from './progress-data.js';
 import { readReport } from './report-data.js';
 
@@ -151,6 +151,7 @@ function trends(practices, words, cleanups) {
     { 'aria-labelledby': 'trends-title' },
     el('h2', { id: 'trends-title' }, 'What moves'),
     el('p', { class: 'quiet' }, 'The dotted line is your own level before the last practice; the tinted band is the usual range; the thin bars show how sure each number is.'),
+    el('p', { class: 'quiet small' }, USUAL_ALONE),
     el('div', { class: 'trends' }, first.map(card)),
     rest.length
       ? el(
@@ -216,7 +217,7 @@ function trend(id, practices, words, cleanups) {
       { class: 'small' },
       el('summary', null, 'What this is'),
       el('p', null, words.plain(id)),
-      el('p', { class: 'quiet' }, words.formula(id)),
+      el('p', { class: 'quiet' }, words.formula(id, false)),
       words.usual(id) ? el('p', { class: 'quiet' }, `Usual: ${words.usual(id)}.`) : null,
     ),
   );

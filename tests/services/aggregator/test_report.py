@@ -205,6 +205,17 @@ def test_what_was_not_seen_before_is_no_history() -> None:
     assert not own([*opening(), *closing(10)], before).history
 
 
+def test_the_same_performance_again_is_the_same_between_practices(long_talk: list[Message]) -> None:
+    """The report's own scores count what the person did before; those to compare by do not."""
+    first = report(long_talk)
+    second = write(fold(long_talk).state, affect=True, earlier=[first])
+    assert list(second.usual_scores) == list(first.usual_scores)
+    assert list(second.scores) != list(first.scores)
+    short = report([*opening(), *voice(0, 60), speech(0, 150, 150), *closing(60)])
+    assert not short.baseline.first_minute
+    assert list(short.usual_scores) == list(short.scores)
+
+
 # --- coverage and words
 
 

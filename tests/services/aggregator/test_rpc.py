@@ -35,6 +35,7 @@ REPORT = Report(
     affect=True,
     measures=[MeasureValue(measure="smile", value=50), MeasureValue(measure="words", value=9)],
     scores=[Score(score="confidence", value=70), Score(score="fluency", value=60)],
+    usual_scores=[Score(score="confidence", value=75), Score(score="fluency", value=80)],
 )
 
 
@@ -110,7 +111,7 @@ async def test_summaries_of_a_candidate(rpc: ReportServiceAsyncStub, store: Stor
     await store.put("candidate", REPORT)
     got = await rpc.ListReports(ListReportsRequest(candidate_id="candidate"))
     assert [each.session_id for each in got.reports] == ["written"]
-    assert list(got.reports[0].scores) == list(REPORT.scores)
+    assert list(got.reports[0].scores) == list(REPORT.usual_scores), "on one scale"
     assert not (await rpc.ListReports(ListReportsRequest(candidate_id="nobody"))).reports
 
 

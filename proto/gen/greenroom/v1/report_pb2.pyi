@@ -580,12 +580,17 @@ class Report(_message.Message):
     SERIES_FIELD_NUMBER: _builtins.int
     MOMENTS_FIELD_NUMBER: _builtins.int
     BASELINE_FIELD_NUMBER: _builtins.int
+    USUAL_SCORES_FIELD_NUMBER: _builtins.int
+    PRACTISED_MS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     session_id: _builtins.str
     started_us: _builtins.int
     duration_ms: _builtins.int
+    """to the session's end, all of it: the axis of times"""
     affect: _builtins.bool
     """false: scores of affect are left out everywhere"""
+    practised_ms: _builtins.int
+    """from the first question on, without pauses and lost connections"""
     @_builtins.property
     def coverage(self) -> _containers.RepeatedCompositeFieldContainer[Global___Coverage]: ...
     @_builtins.property
@@ -610,6 +615,10 @@ class Report(_message.Message):
     def moments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Moment]: ...
     @_builtins.property
     def baseline(self) -> Global___Baseline: ...
+    @_builtins.property
+    def usual_scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___Score]:
+        """by usual ranges alone: on one scale from session to session"""
+
     def __init__(
         self,
         *,
@@ -630,10 +639,12 @@ class Report(_message.Message):
         series: _abc.Iterable[Global___Series] | None = ...,
         moments: _abc.Iterable[Global___Moment] | None = ...,
         baseline: Global___Baseline | None = ...,
+        usual_scores: _abc.Iterable[Global___Score] | None = ...,
+        practised_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["affect", b"affect", "baseline", b"baseline", "coverage", b"coverage", "duration_ms", b"duration_ms", "hints", b"hints", "measures", b"measures", "moments", b"moments", "questions", b"questions", "scores", b"scores", "series", b"series", "session_id", b"session_id", "started_us", b"started_us", "strengths", b"strengths", "suggestions", b"suggestions", "time_management", b"time_management", "version", b"version", "weaknesses", b"weaknesses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["affect", b"affect", "baseline", b"baseline", "coverage", b"coverage", "duration_ms", b"duration_ms", "hints", b"hints", "measures", b"measures", "moments", b"moments", "practised_ms", b"practised_ms", "questions", b"questions", "scores", b"scores", "series", b"series", "session_id", b"session_id", "started_us", b"started_us", "strengths", b"strengths", "suggestions", b"suggestions", "time_management", b"time_management", "usual_scores", b"usual_scores", "version", b"version", "weaknesses", b"weaknesses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -714,13 +725,17 @@ class ReportSummary(_message.Message):
     DURATION_MS_FIELD_NUMBER: _builtins.int
     MEASURES_FIELD_NUMBER: _builtins.int
     SCORES_FIELD_NUMBER: _builtins.int
+    PRACTISED_MS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     started_us: _builtins.int
     duration_ms: _builtins.int
+    practised_ms: _builtins.int
     @_builtins.property
     def measures(self) -> _containers.RepeatedCompositeFieldContainer[Global___MeasureValue]: ...
     @_builtins.property
-    def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___Score]: ...
+    def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___Score]:
+        """by usual ranges alone: sessions can be compared by them"""
+
     def __init__(
         self,
         *,
@@ -729,10 +744,11 @@ class ReportSummary(_message.Message):
         duration_ms: _builtins.int = ...,
         measures: _abc.Iterable[Global___MeasureValue] | None = ...,
         scores: _abc.Iterable[Global___Score] | None = ...,
+        practised_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_ms", b"duration_ms", "measures", b"measures", "scores", b"scores", "session_id", b"session_id", "started_us", b"started_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_ms", b"duration_ms", "measures", b"measures", "practised_ms", b"practised_ms", "scores", b"scores", "session_id", b"session_id", "started_us", b"started_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
