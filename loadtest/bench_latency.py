@@ -206,8 +206,8 @@ async def measure(case: Case, recording: Recording, seconds: float, out: Path) -
     steady = {name: summary for name, summary in found.items() if summary is not None}
     if FRAME_TO_RESULT not in steady:
         raise LatencyError(f"no result came: see {out / 'system.log'}")
-    if stages.implausible or results.unmatched:
-        distrust.append(f"{stages.implausible + results.unmatched} results match no sending")
+    if unmatched := stages.implausible.total() + results.unmatched:
+        distrust.append(f"{unmatched} results match no sending")
     return Outcome(steady, results.count, results.accounts, distrust)
 
 

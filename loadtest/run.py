@@ -24,7 +24,7 @@ from loadtest.recording import Recording
 from loadtest.result import Options, Point, ProcessResult, Result, SessionResult
 from loadtest.session import LoadSession, Target
 from loadtest.slo import Objective, judge
-from loadtest.stages import BusError, BusTap, Stages
+from loadtest.stages import MAX_PLAUSIBLE_MS, MIN_PLAUSIBLE_MS, BusError, BusTap, Stages
 from loadtest.watch import SelfWatch
 from loadtest.whip import Network
 from services.runtime import tasks
@@ -111,6 +111,8 @@ class LoadTest:
             bus = None
             if self._plan.capture is not None:
                 bus = await stack.enter_async_context(await self._bus())
+            if self._plan.target.url:
+                await self._stages.clocks.ask(http, f"{self._plan.target.url}/healthz")
             before = await self._first_look(http)
             await stack.enter_async_context(self._watch)
             started = time.monotonic()
@@ -274,11 +276,12 @@ class LoadTest:
 
     def _doubts(self, sessions: list[SessionResult]) -> list[str]:
         """What else speaks against the figures: clocks and counts that don't agree."""
-        doubts = []
-        if self._stages.implausible:
+        doubts = self._stages.clocks.doubts()
+        if impossible := self._stages.implausible:
             doubts.append(
-                f"{self._stages.implausible} latencies were above a minute or below minus one: "
-                "the clocks here and there do not agree (keep both by NTP, or use --burn)"
+                f"{impossible.total()} latencies were below {MIN_PLAUSIBLE_MS:.0f} ms or above "
+                f"{MAX_PLAUSIBLE_MS / 1000:.0f} s ({', '.join(sorted(impossible))}): the clocks "
+                "that they begin and end by do not agree; keep all machines by NTP"
             )
         doubts += measure.counters_differ(sessions, self._items)
         return doubts

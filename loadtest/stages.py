@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 
 import nats
@@ -34,6 +34,7 @@ from nats.aio.subscription import Subscription
 
 from loadtest.burn import CHIRP_EVERY_S, ChirpFinder, read_picture
 from loadtest.client import HeardHint
+from loadtest.clocks import Clocks
 from loadtest.figures import Samples
 from loadtest.recording import OPUS_RATE, OPUS_SAMPLES
 from loadtest.tracks import PacketTrack
@@ -42,7 +43,9 @@ from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_RATE
 
 CHUNK_US = CHUNK_SAMPLES * MICROSECONDS // SAMPLE_RATE
 CHIRP_PACKETS = CHIRP_EVERY_S * OPUS_RATE // OPUS_SAMPLES
-MEDIA_KINDS = ("face", "gesture", "voice")
+GATEWAY, AGGREGATOR = "the gateway", "the aggregator"
+"""Processes that do not say their name in what they send."""
+
 PENDING = 256
 """Messages that may wait for this process, a second of a session's; past that they are not
 measured, and the generator's own lag says why."""
@@ -51,7 +54,14 @@ KEPT_ENDS = 64
 """Newest signals by the end of their evidence, to find what completed a hint's window."""
 
 MAX_PLAUSIBLE_MS = 60_000.0
-"""A latency above a minute is a clock that does not agree with this one."""
+"""A latency above a minute is a clock that does not agree with another."""
+
+MIN_PLAUSIBLE_MS = -5.0
+"""Nothing ends before it begins: below this two clocks do not agree, and an objective must not
+be kept by it. Clocks of a cluster that NTP keeps differ by less."""
+
+ROUND_TRIPS = 5
+"""To NATS, when the tap connects: the fastest of a few did not wait for anything."""
 
 
 class BusError(RuntimeError):
@@ -64,12 +74,14 @@ class Stages:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self.samples: dict[str, Samples] = defaultdict(Samples)
-        self.implausible = 0
+        self.clocks = Clocks()
+        self.implausible = Counter[str]()
+        """Latencies that can't be, by stage."""
 
     def add_us(self, stage: str, latency_us: int) -> None:
         latency_ms = latency_us / 1000
-        if not -MAX_PLAUSIBLE_MS < latency_ms < MAX_PLAUSIBLE_MS:
-            self.implausible += 1
+        if not MIN_PLAUSIBLE_MS <= latency_ms <= MAX_PLAUSIBLE_MS:
+            self.implausible[stage] += 1
             return
         self.samples[stage].add(self._clock(), latency_ms)
 
@@ -117,10 +129,11 @@ class SessionProbe:
         elif prefix == "signals":
             self._signal(Signal.FromString(data), arrived_us)
         elif prefix == "hints":
-            self._hint(Hint.FromString(data))
+            self._hint(Hint.FromString(data), arrived_us)
 
     def _frame(self, frame: VideoFrame, arrived_us: int) -> None:
         self.frames += 1
+        self._stages.clocks.heard(GATEWAY, frame.publish_time_us, arrived_us)
         captured_us = frame.header.capture_time_us
         self._stages.add_us("capture_to_publish_video", frame.publish_time_us - captured_us)
         if self._video is None:
@@ -147,6 +160,7 @@ class SessionProbe:
         body = signal.WhichOneof("body") or ""
         if body == "accounting":
             return
+        self._stages.clocks.heard(signal.trace.worker, signal.trace.emitted_us, arrived_us)
         if self.first_signal_s is None:
             self.first_signal_s = time.monotonic()
         trace = signal.trace
@@ -168,7 +182,8 @@ class SessionProbe:
         elif body == "answer" and trace.received_us:
             self._stages.add_us("answers", trace.emitted_us - trace.received_us)
 
-    def _hint(self, hint: Hint) -> None:
+    def _hint(self, hint: Hint, arrived_us: int) -> None:
+        self._stages.clocks.heard(AGGREGATOR, hint.decided_us, arrived_us)
         self.hints.append(hint.trigger)
         emitted_us = self._ends.get(hint.header.capture_time_us)
         if emitted_us is not None:
@@ -187,7 +202,15 @@ class BusTap:
 
     async def __aenter__(self) -> BusTap:
         self._connection = await connect(self._url)
+        self._stages.clocks.round_trip_us = min(
+            [await self._round_trip() for _ in range(ROUND_TRIPS)]
+        )
         return self
+
+    async def _round_trip(self) -> int:
+        sent_us = now_us()
+        await self._connection.flush()
+        return now_us() - sent_us
 
     async def __aexit__(self, *_: object) -> None:
         await self._connection.close()
