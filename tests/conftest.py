@@ -11,6 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import settings as hypothesis_settings
 
 from deploy.ports import free_port, listens
 from services.runtime.bus import Bus
@@ -29,6 +30,11 @@ def shared_data() -> Path:
         pytest.skip(f"real recordings are missing: {data} (set GREENROOM_SHARED)")
     return data
 
+
+# No deadline for one example of Hypothesis: that a machine stood still for a moment says nothing
+# about the code, and a test that hangs is ended by pytest's timeout.
+hypothesis_settings.register_profile("greenroom", deadline=None)
+hypothesis_settings.load_profile("greenroom")
 
 # grpc.aio stops its poller thread, blocking, when the last server or channel goes; held
 # open for the whole run it never does so inside a test's loop.

@@ -253,7 +253,6 @@ async def test_fuzzed_requests(gateway: Gateway, label: str) -> None:
         max_examples=25,
         database=None,
         derandomize=True,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
     )
     @given(operation.as_strategy(), st.booleans())

@@ -60,7 +60,7 @@ def test_without_affect_nothing_of_it_is_left(talk: list[Message]) -> None:
     clean(report(talk, affect=False))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(sessions())
 def test_without_affect_nothing_of_it_is_left_of_any_session(stream: list[Message]) -> None:
     clean(report(stream, affect=False))

@@ -36,7 +36,7 @@ from tests.services.aggregator.streams import (
     voice,
 )
 
-RANDOM = settings(deadline=None, max_examples=40)
+RANDOM = settings(max_examples=40)
 
 
 def again(message: Message) -> Message:

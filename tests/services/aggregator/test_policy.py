@@ -93,7 +93,7 @@ def test_no_stream_of_triggers_breaks_the_policy(asked: list[list[Trigger]]) -> 
     assert [hint.header.sequence for hint in hints] == list(range(len(hints)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(sessions())
 def test_no_stream_of_signals_breaks_the_policy(stream: list[Message]) -> None:
     fold = Fold(SESSION)
@@ -102,7 +102,7 @@ def test_no_stream_of_signals_breaks_the_policy(stream: list[Message]) -> None:
     assert hints == fold.state.hints
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(sessions(live_hints=False))
 def test_no_live_hints_means_none(stream: list[Message]) -> None:
     fold = Fold(SESSION)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from greenroom.v1.report_pb2 import Baseline
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.aggregator.scores import MIN_SHARE, delivery, scores
@@ -42,7 +42,6 @@ def clip(value: float) -> float:
     return min(1.0, max(-1.0, value))
 
 
-@settings(deadline=None)
 @given(VECTOR, ERRORS, VECTOR, VECTOR)
 def test_the_model_is_its_table(
     value: list[float | None],

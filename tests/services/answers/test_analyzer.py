@@ -178,7 +178,7 @@ TEXT = st.text(max_size=300) | st.lists(
 ).map(" ".join)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(TEXT)
 def test_no_text_is_too_odd(text: str) -> None:
     _, final = run(started(), asked(HARDEST.id, START_US), heard(text, START_US + 1))

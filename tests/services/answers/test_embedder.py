@@ -40,7 +40,7 @@ def test_two_texts_joined_are_near_the_text_of_both(embed: Embedder) -> None:
     assert float(joined.vector @ both.vector) > 0.8
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.text(max_size=600), max_size=4))
 def test_any_text_has_a_finite_vector(texts: list[str]) -> None:
     vectors = SHARED(texts)

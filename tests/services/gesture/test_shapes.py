@@ -66,7 +66,7 @@ def test_less_than_sure_is_none() -> None:
     assert sure == pytest.approx(SURE + 0.01)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(arrays.arrays(np.float32, (21, 2), elements=st.floats(-1e4, 1e4, width=32)))
 def test_any_points_give_a_shape_and_a_probability(points: Floats) -> None:
     shape, sure = ShapeHead()(points)

@@ -173,7 +173,7 @@ JSON = st.recursive(
 KEYS = st.sampled_from(["basics", "work", "skills", "projects", "title", "responsibilities"])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.text(max_size=200) | st.dictionaries(KEYS, JSON), st.text(max_size=30))
 def test_any_document_is_used_or_refused(document: dict[str, Any] | str, role: str) -> None:
     try:
