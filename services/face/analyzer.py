@@ -13,7 +13,7 @@ from services.face.expression import ExpressionHead, pair
 from services.face.eyes import BlinkDetector, EyeContact, Gaze, gaze, openness
 from services.face.mesh import Face, FaceTracker
 from services.face.pose import Pose, head_pose
-from services.runtime.analyzer import STATE_WINDOW_US, Observation
+from services.runtime.analyzer import GAP_US, STATE_WINDOW_US, Observation
 from services.runtime.media import MICROSECONDS, Frame
 from services.runtime.vision import OneEuro, SsdDetector, face_detector
 
@@ -38,7 +38,7 @@ BRIEF_RISE = 0.25
 """Above the running mean of the coefficient; half of that ends it."""
 
 BRIEF_MEAN_S = 2.0
-BRIEF_SHAPES = ("mouthFrown", "mouthPress", "browDown", "noseSneer", "mouthStretch", "browOuterUp")
+BRIEF_SHAPES = ("mouthPress", "browDown", "noseSneer", "mouthStretch", "browOuterUp")
 
 TOO_SMALL, TOO_DARK, CUT_OFF = 0.12, 0.18, 0.02
 """Face width over the picture's, luma 0..1, and distance to the edge over the picture's side."""
@@ -114,6 +114,8 @@ class FaceAnalyzer:
     def analyze(self, item: Frame) -> Iterable[Observation]:
         """See Analyzer.analyze."""
         time_us, image = item.capture_us, item.image  # undecodable: counted in no window
+        if self._last_us is not None and time_us - self._last_us > GAP_US:
+            yield from self._break_off(self._last_us)
         yield from self._roll_window(time_us)
         assert self._window is not None
         face = self._tracker.track(image, time_us)
@@ -127,15 +129,19 @@ class FaceAnalyzer:
 
     def finish(self) -> Iterable[Observation]:
         """See Analyzer.finish."""
-        if self._last_us is None:
-            return
-        yield from self._close_episodes()
-        yield from self._lost_until(self._last_us)
-        if self._window is not None and self._window.frames:
-            yield self._window.observation()
-            self._window = None
+        if self._last_us is not None:
+            yield from self._break_off(self._last_us)
 
     # --- frames
+
+    def _break_off(self, last_us: int) -> Iterator[Observation]:
+        """After the frame at last_us nothing was seen for long, or nothing will be."""
+        self._blinks.reset()
+        yield from self._close_episodes()
+        yield from self._lost_until(last_us)
+        if self._window is not None and self._window.frames:
+            yield self._window.observation()
+        self._window = None
 
     def _roll_window(self, time_us: int) -> Iterator[Observation]:
         if self._window is not None and time_us - self._window.start_us >= STATE_WINDOW_US:
@@ -182,7 +188,7 @@ class FaceAnalyzer:
         assert self._window is not None
         smile = pair(shapes, "mouthSmile")
         lower = pair(shapes, "browDown")
-        frown = max(pair(shapes, "mouthFrown"), lower * (1 - smile))
+        frown = lower * (1 - smile)  # brows alone: the head does not follow mouthFrown
         values = {
             "smile": smile,
             "frown": frown,

@@ -80,7 +80,9 @@ class TurnCounter:
             self._reach = (time_us, degrees)
         while self._extremes and time_us - self._extremes[0][0] > NOD_WINDOW_US:
             self._extremes.popleft()
-        if len(self._extremes) < 2 or time_us < self._quiet_until_us:
+        if time_us < self._quiet_until_us:
+            self._extremes.clear()  # of the nod that was told, which goes on
+        if len(self._extremes) < 2:
             return None
         values = [value for _, value in self._extremes]
         episode = Episode(self._extremes[0][0], time_us, max(values) - min(values))

@@ -100,7 +100,6 @@ class BlinkDetector:
         self._recent: deque[float] = deque(maxlen=OPEN_MEMORY)
         self._shut_since_us: int | None = None
         self._deepest = 1.0
-        self._last_us = 0
 
     def add(self, ratio: float, time_us: int) -> tuple[int, int, float] | None:
         """(start, end, depth 0..1) of a blink that ends with this frame."""

@@ -12,7 +12,7 @@ import onnxruntime as ort
 
 from services.runtime import models
 from services.runtime.media import Floats
-from services.runtime.vision import Detection, RotatedBox, SsdDetector, crop, largest, to_picture
+from services.runtime.vision import Detection, RotatedBox, SsdDetector, crop, to_picture, width
 
 SIZE = 192
 MARGIN = 1.5
@@ -26,6 +26,10 @@ DETECT_EVERY_US = 1_000_000
 
 SURE_OF_OTHERS = 0.6
 """A second face is told to the candidate: clasped hands and shirts reach .55 now and then."""
+
+NEARER = 1.3
+"""How much wider than the face that is followed another must be to be taken for the candidate, who
+came back while somebody behind them was followed. As far as a face's own width varies."""
 
 SAME_FACE = 0.6
 """Of the face's size: detections this near the tracked face are that face."""
@@ -75,15 +79,16 @@ class FaceTracker:
         """The candidate's face in an RGB picture [h, w, 3]: the largest when there are several."""
         if self._box is not None and (face := self._fit(image, self._box)):
             self._follow(face)
-            if self._search_is_due(capture_us):
-                self._count_others(image, face, capture_us)
+            if self._search_is_due(capture_us) and self._look_around(image, face, capture_us):
+                self._box = None
+                return None  # lost: what the other one did is not what the candidate does
             return replace(face, others=self._others)
         found = self._detector.detect(image)
         self._searched_us = capture_us
         self._box = None
-        if not found:
-            return None
-        face = self._fit(image, box_of(largest(found)))
+        nearest_first = sorted(found, key=width, reverse=True)
+        fitted = (self._fit(image, box_of(each)) for each in nearest_first)
+        face = next((face for face in fitted if face is not None), None)
         if face is None:
             return None
         self._others = sum(other.score >= SURE_OF_OTHERS for other in found) - 1
@@ -94,15 +99,21 @@ class FaceTracker:
     def _search_is_due(self, capture_us: int) -> bool:
         return self._searched_us is None or capture_us - self._searched_us >= DETECT_EVERY_US
 
-    def _count_others(self, image: npt.NDArray[np.uint8], face: Face, capture_us: int) -> None:
+    def _look_around(self, image: npt.NDArray[np.uint8], face: Face, capture_us: int) -> bool:
+        """Counts further faces. Whether one of them is the candidate's, to go by its size."""
         self._searched_us = capture_us
         middle = face.points[:, :2].mean(0)
-        size = np.ptp(face.points[:, 0])
-        self._others = sum(
-            1
+        size = float(np.ptp(face.points[:, 0]))
+        others = [
+            found
             for found in self._detector.detect(image)
             if found.score >= SURE_OF_OTHERS
             and np.hypot(*(found.keypoints.mean(0) - middle)) > SAME_FACE * size
+        ]
+        self._others = len(others)
+        return any(
+            width(other) > NEARER * size and self._fit(image, box_of(other)) is not None
+            for other in others
         )
 
     def _follow(self, face: Face) -> None:

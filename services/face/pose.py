@@ -19,8 +19,8 @@ horizontal axis, whatever one feature does."""
 DOWN = np.array([(10, 152), (168, 2), (9, 200)])
 """Likewise from forehead to chin, down the face's middle."""
 
-NEUTRAL_PITCH_DEG = -4.0
-"""The plane through forehead and chin leans by this when a head looks straight ahead: the
+NEUTRAL_PITCH_DEG = 4.0
+"""The line from forehead to chin leans back by this when a head looks straight ahead: the
 median over the talking clips, whose people look at the camera."""
 
 
@@ -43,7 +43,7 @@ def head_pose(points: Floats) -> Pose:
     lean = x * down[0] + y * down[1] + z * down[2]
     down = _unit(down[0] - x * lean, down[1] - y * lean, down[2] - z * lean)  # square to it
     yaw = math.degrees(math.asin(max(-1.0, min(1.0, z))))
-    pitch = math.degrees(math.asin(max(-1.0, min(1.0, down[2]))))
+    pitch = -math.degrees(math.asin(max(-1.0, min(1.0, down[2]))))  # up: the chin comes nearer
     roll = -math.degrees(math.atan2(y, x))
     return Pose(yaw, pitch - NEUTRAL_PITCH_DEG, roll)
 

@@ -13,7 +13,7 @@ from services.gesture.movement import HandMovement
 from services.gesture.palms import PalmDetector
 from services.gesture.shapes import ShapeHead, openness
 from services.gesture.touch import FacePlace, touched
-from services.runtime.analyzer import STATE_WINDOW_US, Observation
+from services.runtime.analyzer import GAP_US, STATE_WINDOW_US, Observation
 from services.runtime.media import MICROSECONDS, Frame
 
 HOLD_MIN_US = 300_000
@@ -46,17 +46,19 @@ class _Held:
     def __init__(self) -> None:
         self.name = ""
         self.start_us = 0
-        self._confidences: list[float] = []
+        self._sum = self._count = 0.0
+        """Of the confidences since then."""
 
     def change(self, name: str, confidence: float, time_us: int) -> tuple[str, int, float] | None:
         """(name, start, mean confidence) of what held on until now, when it changes."""
-        if name == self.name:
-            self._confidences.append(confidence)
-            return None
         held = None
-        if self.name and time_us - self.start_us >= HOLD_MIN_US:
-            held = (self.name, self.start_us, float(np.mean(self._confidences)))
-        self.name, self.start_us, self._confidences = name, time_us, [confidence]
+        if name != self.name:
+            if self.name and time_us - self.start_us >= HOLD_MIN_US:
+                held = (self.name, self.start_us, self._sum / self._count)
+            self.name, self.start_us = name, time_us
+            self._sum = self._count = 0.0
+        self._sum += confidence
+        self._count += 1
         return held
 
 
@@ -94,6 +96,8 @@ class GestureAnalyzer:
         self._shapes: dict[int, _Held] = {}
         self._touch = _Held()
         self._empty_since_us: int | None = None
+        self._size: tuple[int, ...] = ()
+        """Of the last picture."""
         self._last_us: int | None = None
         self._due_us = 0
 
@@ -104,6 +108,11 @@ class GestureAnalyzer:
             return
         image = item.image  # first: one that can't be decoded leaves no trace
         self._due_us = max(self._due_us + PERIOD_US, time_us)
+        if self._last_us is not None and time_us - self._last_us > GAP_US:
+            yield from self._break_off(self._last_us)
+        if image.shape != self._size:  # paths are in px
+            self._size = image.shape
+            self._movements.clear()
         yield from self._roll_window(time_us)
         assert self._window is not None
         window = self._window
@@ -121,18 +130,21 @@ class GestureAnalyzer:
 
     def finish(self) -> Iterable[Observation]:
         """See Analyzer.finish."""
-        if self._last_us is None:
-            return
-        yield from self._presence([], self._last_us, closing=True)
-        if held := self._touch.change("", 1.0, self._last_us):
-            yield self._event(GestureEvent.SELF_TOUCH, held, 0)
-        for track in list(self._shapes):
-            yield from self._shape(track, "", 1.0, self._last_us)
-        if self._window is not None and self._window.counts:
-            yield self._window.observation()
-            self._window = None
+        if self._last_us is not None:
+            yield from self._break_off(self._last_us)
 
     # --- frames
+
+    def _break_off(self, last_us: int) -> Iterator[Observation]:
+        """After the frame at last_us nothing was seen for long, or nothing will be."""
+        yield from self._presence([], last_us, closing=True)
+        if held := self._touch.change("", 1.0, last_us):
+            yield self._event(GestureEvent.SELF_TOUCH, held, 0)
+        yield from self._forget(set(), last_us)
+        self._movements.clear()
+        if self._window is not None and self._window.counts:
+            yield self._window.observation()
+        self._window = None
 
     def _roll_window(self, time_us: int) -> Iterator[Observation]:
         if self._window is not None and time_us - self._window.start_us >= STATE_WINDOW_US:

@@ -22,9 +22,14 @@ from greenroom.v1.signals_pb2 import (
     VoiceState,
 )
 
+from services.runtime.media import MICROSECONDS
+
 STATE_WINDOW_US = 200_000
 """How much media one state message sums up: short against a hint's 250 ms budget
 and long enough that a session costs five messages a second and kind."""
+
+GAP_US = MICROSECONDS
+"""A longer stretch without media is an interruption: what was going on ended before it."""
 
 Body = (
     FaceState

@@ -40,7 +40,8 @@ _ALL = [
         "Ekman and Friesen 1978", 5, 60, affect=True,
     ),
     Measure(
-        "frown", "Frowning", "%", "mean of mouthFrown and browDown over frames with a face",
+        "frown", "Frowning", "%", "mean of browDown, less where there "
+        "is a smile, over frames with a face",
         "Ekman and Friesen 1978", None, 30, affect=True,
     ),
     Measure(

@@ -43,7 +43,18 @@ def turns(counter: TurnCounter, hz: float, reach_deg: float, seconds: float) -> 
 
 def test_nodding_counts_and_rests_in_between() -> None:
     count = turns(TurnCounter(), hz=2.0, reach_deg=8, seconds=4)
-    assert 1 <= count <= 4 * 1e6 / NOD_REST_US
+    assert 2 <= count <= 4 * 1e6 / NOD_REST_US
+
+
+@pytest.mark.parametrize("cycles", [2, 3])
+def test_one_nodding_is_one_nod_though_it_lasts(cycles: int) -> None:
+    counter = TurnCounter()
+    still_us = 2_000_000
+    found = 0
+    for time_us in range(0, 3 * still_us, FRAME_US):
+        phase = min(max(time_us - still_us, 0) / 400_000, cycles)
+        found += counter.add(8 * math.sin(2 * math.pi * phase), time_us) is not None
+    assert found == 1
 
 
 @pytest.mark.parametrize(

@@ -70,5 +70,27 @@ def test_following_finds_what_searching_finds(shared_data: Path) -> None:
             break
 
 
+def test_a_candidate_who_comes_back_is_followed_again(
+    shared_data: Path, tracker: FaceTracker
+) -> None:
+    """And not whoever was seen behind them meanwhile."""
+    image = picture(shared_data / "images_expression/pyfeat_single_face.jpg")
+    near, far = (cv2.resize(image, (side, side)) for side in (400, 230))
+    alone = np.full((480, 640, 3), 127, np.uint8)
+    alone[100:330, 405:635] = far
+    both = alone.copy()
+    both[40:440, :400] = near
+    scenes = [both] * 5 + [alone] * 10 + [both] * 30
+    seen = [tracker.track(scene, number * 66_667) for number, scene in enumerate(scenes)]
+    middles = [face and (face.box[0] + face.box[2]) / 2 for face in seen]
+    assert all(middle and middle < 320 for middle in middles[:5])
+    assert all(middle and middle > 320 for middle in middles[6:15])
+    assert all(middle and middle < 320 for middle in middles[-10:])
+    assert None in middles[15:], "what the other one did ends"
+    last = seen[-1]
+    assert last is not None
+    assert last.others == 1
+
+
 def test_no_face_is_found_where_there_is_none(tracker: FaceTracker) -> None:
     assert tracker.track(np.full((480, 640, 3), 127, np.uint8), 0) is None
