@@ -147,9 +147,12 @@ class Leases:
             self._sessions.pop(entry.key, None)
             self._failures.pop(entry.key, None)
             self._held.pop(entry.key, None)
-            if gone and (lease := self._mine.get(entry.key)) and lease.task:
+            lease = self._mine.get(entry.key)
+            if lease and gone and lease.task:
                 lease.erased = True
                 self._end(lease.task)
+            elif lease:  # a watch that was interrupted tells of the last change alone
+                lease.ended.set()
             return
         self._sessions[entry.key] = info
         if lease := self._mine.get(entry.key):

@@ -45,9 +45,9 @@ class WorkerSettings(RuntimeSettings):
     """An analyzer's or an aggregator's process."""
 
     worker_name: str = Field(
-        default_factory=socket.gethostname,
-        description="stable name of this worker (a pod's name); a restart under the same name "
-        "takes its sessions back at once",
+        default_factory=lambda: socket.gethostname().replace(".", "-"),
+        description="stable name of this worker (a pod's name), no two of a kind alike; a restart "
+        "under the same name takes its sessions back at once",
     )
     worker_capacity: int = Field(
         16, ge=1, description="sessions above which this worker asks for no more"

@@ -145,12 +145,15 @@ async def test_a_finished_session_is_not_taken_again(bus: Bus, session_id: str) 
 
 
 async def test_nothing_is_kept_of_a_closed_session(bus: Bus, session_id: str) -> None:
-    """Also when its holder says that it has finished after it was closed, as the aggregator."""
+    """Also when its holder says that it has finished after it was closed, as the aggregator; and
+    when it never heard that the session had ended before."""
     holder, other = Holder(bus, "holder"), Holder(bus, "other")
     async with serving(holder), serving(other):
         await until(lambda: session_id in holder.held | other.held)
         await put(bus, session_id, ended=True, closed=True)
         await until(lambda: not holder.leases._held and not other.leases._held)
+        await until(lambda: not holder.held and not other.held)
+        await until(lambda: not holder.leases._mine and not other.leases._mine)
         await asyncio.sleep(0.3)
         assert not holder.leases._held
         assert not other.leases._held

@@ -1,5 +1,7 @@
 """Settings are read from the environment and say what is wrong."""
 
+import socket
+
 import pytest
 from pydantic import ValidationError
 
@@ -12,6 +14,11 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     settings = RuntimeSettings()
     assert settings.nats_servers == ["nats://one:4222", "nats://two:4222"]
     assert settings.affect is False
+
+
+def test_a_worker_is_named_after_its_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "coach-1.example.org")
+    assert WorkerSettings().worker_name == "coach-1-example-org"
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "a b", "*", "a>"])
