@@ -9,8 +9,8 @@ from greenroom.v1.signals_pb2 import AnswerEvaluation, TextSpan
 
 from services.aggregator.reasons import NO_CAMERA, TOO_SHORT
 from services.aggregator.sentences import WORDS
-from services.aggregator.values import PER_ANSWER, Values
-from services.aggregator.wording import figure, usual
+from services.aggregator.values import PER_ANSWER, UNKNOWN, Values
+from services.aggregator.wording import figure, shown, usual
 from services.runtime.measures import MEASURES
 
 MOST_STRENGTHS = MOST_WEAKNESSES = MOST_SUGGESTIONS = 3
@@ -44,26 +44,30 @@ class Finding:
 
 
 def findings(values: Values) -> list[Finding]:
-    """All measures that have words and a value, the most telling first. An answer's length only
-    where its question says none: otherwise two judgements of it would differ."""
+    """All measures that have words and a value from enough looks, the most telling first. An
+    answer's length only where its question says none: otherwise two judgements of it would
+    differ."""
     found = [
         _place(name, value, values.error(name) or 0.0)
         for name in WORDS
         if (value := values.number(name)) is not None
+        and values.error(name) != UNKNOWN
         and not (name == "answer_time" and values.suited_length)
     ]
     return sorted(found, key=lambda finding: (-finding.weight, finding.measure))
 
 
 def _place(name: str, value: float, error: float) -> Finding:
+    """By the figure that is shown: "60%, where 60% or more is usual" is no weakness."""
     measure = MEASURES[name]
     edges = [edge for edge in (measure.low, measure.high) if edge is not None]
     scale = _scale(edges)
     nearest = min(abs(value - edge) for edge in edges)
     sure = nearest >= SURE_Z * error
-    if measure.low is not None and value < measure.low:
+    said = shown(name, value)
+    if measure.low is not None and said < measure.low:
         return Finding(name, value, "low", min(2.0, nearest / scale), sure)
-    if measure.high is not None and value > measure.high:
+    if measure.high is not None and said > measure.high:
         return Finding(name, value, "high", min(2.0, nearest / scale), sure)
     return Finding(name, value, "good", min(1.0, nearest / scale), sure)
 

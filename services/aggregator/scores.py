@@ -16,7 +16,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 from greenroom.v1.report_pb2 import Baseline, Score
 
-from services.aggregator.values import Z95, Values
+from services.aggregator.values import UNKNOWN, Z95, Values
 from services.runtime import models
 
 MIN_SHARE = 0.5
@@ -47,7 +47,11 @@ def delivery() -> Delivery:
 def scores(values: Values, own: Baseline) -> list[Score]:
     """All scores of a stretch, compared with usual ranges and the person's own figures."""
     model = delivery()
-    value = {name: number for name in model.measures if (number := values.number(name)) is not None}
+    value = {
+        name: number
+        for name in model.measures
+        if (number := values.number(name)) is not None and values.error(name) != UNKNOWN
+    }
     error = {name: found for name in value if (found := values.error(name)) is not None}
     outputs = model.session.run(
         ["score", "variance", "contributions", "seen"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable
 
 import numpy as np
@@ -27,12 +28,18 @@ MIN_WORDS = 8
 MIN_PHONATION_S = 1.0
 """For the articulation rate."""
 
+MIN_PAUSES = 3
+"""Fewer tell their mean length, but not how sure that is."""
+
 MIN_WINDOWS = 10
 """Of voice, for its pitch and loudness: two seconds."""
 
 Z95 = 1.96
 CORRELATION_S = 2.0
 """Neighbouring windows are alike: this many seconds count as one independent look."""
+
+UNKNOWN = math.inf
+"""The standard error of a value that too few looks give: nothing is concluded from it."""
 
 # Measures that are missing together.
 FACE = ("eye_contact", "smile", "frown", "blink_rate", "looking_away", "nods", "brief_movements")
@@ -97,7 +104,11 @@ class Values:
             ]
             if rated:
                 total = sum(weight for _, weight in rated)
-                self._put(measure, sum(value * weight for value, weight in rated) / total)
+                mean = sum(value * weight for value, weight in rated) / total
+                if measure in TEXT:
+                    self._per_words(measure, mean, total)
+                else:
+                    self._put(measure, mean)
             else:
                 whys = [part.values[measure].not_seen for part in parts]
                 self._put(measure, None, why=whys[0] if whys else reasons.NO_QUESTION)
@@ -132,7 +143,8 @@ class Values:
         )
 
     def error(self, measure: str) -> float | None:
-        """The value's standard error; None when it has no interval of its own."""
+        """The value's standard error; None when it has no interval of its own, UNKNOWN when it
+        should have one."""
         return self._errors.get(measure)
 
     def number(self, measure: str) -> float | None:
@@ -166,6 +178,7 @@ class Values:
             made.value = round(value, 3)
             if error is not None:
                 self._errors[measure] = error
+            if error is not None and error != UNKNOWN:
                 made.low = round(max(bounds[0], value - Z95 * error), 3)
                 made.high = round(min(bounds[1], value + Z95 * error), 3)
         self.values[measure] = made
@@ -190,6 +203,11 @@ class Values:
         minutes = seconds / 60
         error = math.sqrt(max(count, 1)) / minutes
         self._put(measure, count / minutes, error=error, seconds=seconds, bounds=(0, math.inf))
+
+    def _per_words(self, measure: str, value: float, words: int) -> None:
+        """A count in a hundred words, with its Poisson error."""
+        error = 100 * math.sqrt(max(value * words / 100, 1)) / words
+        self._put(measure, value, error=error, bounds=(0, math.inf))
 
     def _mean(self, measure: str, values: list[float], seconds: float) -> None:
         looks = max(1.0, seconds / CORRELATION_S)
@@ -309,7 +327,10 @@ class Values:
         self._rate("pause_rate", "pause", speech_s)
         lengths = [(event.end_us - event.start_us) / MICROSECONDS for event in pauses]
         if lengths:
-            self._mean("pause_mean", lengths, speech_s)
+            few = len(lengths) < MIN_PAUSES
+            error = UNKNOWN if few else float(np.std(lengths, ddof=1)) / math.sqrt(len(lengths))
+            mean = float(np.mean(lengths))
+            self._put("pause_mean", mean, error=error, seconds=speech_s, bounds=(0, math.inf))
         else:
             self._put("pause_mean", None, why=reasons.NO_PAUSE)
         self._rate("filled_pauses", "filled_pause", speech_s)
@@ -374,7 +395,13 @@ class Values:
             self._put("articulation_rate", syllables / phonation, seconds=phonation)
         else:
             self._put("articulation_rate", None, why=reasons.TOO_SHORT)
-        self._put("mean_run", len(self.words) / (len(self._events("pause")) + 1), seconds=seconds)
+        runs = len(self._events("pause")) + self._answers_with_words()
+        self._put("mean_run", len(self.words) / runs, seconds=seconds)
+
+    def _answers_with_words(self) -> int:
+        """A run of words ends with its answer: the silence until the next one is no pause."""
+        starts = [asked.start_us for asked in self._state.asked]
+        return len({bisect_right(starts, (w.start_us + w.end_us) // 2) for w in self.words})
 
     # --- the answer and its timing
 
@@ -404,8 +431,8 @@ class Values:
         kinds = [found.type for found in evaluation.disfluencies]
         fillers = kinds.count(DisfluencySpan.FILLER)
         breaks = kinds.count(DisfluencySpan.REPETITION) + kinds.count(DisfluencySpan.REPAIR)
-        self._put("filler_words", 100 * fillers / evaluation.words)
-        self._put("disfluencies", 100 * breaks / evaluation.words)
+        self._per_words("filler_words", 100 * fillers / evaluation.words, evaluation.words)
+        self._per_words("disfluencies", 100 * breaks / evaluation.words, evaluation.words)
 
     def _delay_s(self, asked: Asked, first_us: int) -> float:
         """From the question to the first speech, without what was paused between."""

@@ -6,7 +6,7 @@ import pytest
 from greenroom.v1.common_pb2 import Kind
 from greenroom.v1.report_pb2 import MeasureValue, Report
 from greenroom.v1.session_pb2 import Question, SessionStarted
-from greenroom.v1.signals_pb2 import FaceEvent, GestureEvent, Signal, VoiceEvent
+from greenroom.v1.signals_pb2 import DisfluencySpan, FaceEvent, GestureEvent, Signal, VoiceEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,7 +72,7 @@ def well_formed(found: MeasureValue) -> None:
         assert found.value >= 0
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(sessions(), st.sets(st.sampled_from(list(OF))))
 def test_what_no_signal_speaks_of_is_not_seen(
     stream: list[Message], missing: set[Kind.ValueType]
@@ -86,7 +86,7 @@ def test_what_no_signal_speaks_of_is_not_seen(
                 assert not found.HasField("value"), found
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 2))
 def test_an_empty_session_claims_nothing(questions: int) -> None:
     asked = [ask(10 * number, attempt=number) for number in range(questions)]
@@ -194,6 +194,64 @@ def test_an_answer_without_a_voice_takes_no_time() -> None:
     got = report([*opening(), *face(0, 20), *closing(60)])
     assert not got.questions[0].HasField("response_delay_ms")
     assert not values(got)["answer_time"].HasField("value")
+
+
+def test_a_count_in_a_hundred_words_is_as_sure_as_its_words_are_many() -> None:
+    def fillers(count: int) -> list[DisfluencySpan]:
+        return [DisfluencySpan(type=DisfluencySpan.FILLER) for _ in range(count)]
+
+    short = [*voice(0, 60), speech(0, 120, 20), evaluated(20, words=20, disfluencies=fillers(1))]
+    got = values(report([*opening(), *short, *closing(60)]))
+    assert (got["filler_words"].value, got["filler_words"].low) == (5, 0)
+    assert got["filler_words"].high == pytest.approx(5 + 1.96 * 5)
+    assert got["disfluencies"].high == pytest.approx(1.96 * 5), "none heard, but few were said"
+    second = [
+        ask(25, attempt=1),
+        speech(30, 120, 40),
+        evaluated(50, words=40, attempt=1, disfluencies=fillers(3)),
+    ]
+    pooled = values(report([*opening(), *short, *second, *closing(60)]))["filler_words"]
+    assert pooled.value == pytest.approx(100 * 4 / 60, abs=0.01)
+    assert pooled.high == pytest.approx(pooled.value * (1 + 1.96 / 2), abs=0.01), "four of them"
+
+
+def paused(*lengths: float) -> list[Message]:
+    """Half a minute of speech with pauses of these lengths, 8 s apart."""
+    pause_ = VoiceEvent(type=VoiceEvent.PAUSE)
+    made = [happened(pause_, 2 + 8 * n, 2 + 8 * n + length) for n, length in enumerate(lengths)]
+    return [*opening(), *voice(0, 30), speech(0, 120, 50), *made, *closing(30)]
+
+
+def test_the_mean_of_few_pauses_is_not_called_sure() -> None:
+    for lengths in ((3.0,), (3.0, 3.0)):
+        got = report(paused(*lengths))
+        found = values(got)["pause_mean"]
+        assert (found.value, found.HasField("low")) == (3, False)
+        ids = [made.id for part in (got, *got.questions) for made in part.suggestions]  # type: ignore[attr-defined]
+        ids += [claim.id for claim in got.weaknesses]
+        assert not [each for each in ids if each.startswith("pause_mean")]
+        assert not [s for s in got.scores if "pause_mean" in s.contributions]
+    spread = values(report(paused(2.0, 3.0, 4.0)))["pause_mean"]
+    assert (spread.low, spread.high) == (
+        pytest.approx(3 - 1.96 / math.sqrt(3), abs=0.001),
+        pytest.approx(3 + 1.96 / math.sqrt(3), abs=0.001),
+    )
+    assert "pause_mean-high" in {claim.id for claim in report(paused(3.0, 3.1, 3.2)).weaknesses}
+
+
+def test_a_run_of_words_ends_with_its_answer() -> None:
+    def answer(at: int) -> list[Message]:
+        between = happened(VoiceEvent(type=VoiceEvent.PAUSE), at + 15, at + 20.5)
+        within = happened(VoiceEvent(type=VoiceEvent.PAUSE), at + 7.5, at + 8)
+        said = [speech(at, 120, 15), speech(at + 8, 128, 15)]
+        return [ask(at, attempt=at), *voice(at, at + 15), *said, within, between]
+
+    five = [message for number in range(5) for message in answer(20 * (number + 1))]
+    got = report([*opening(), *five, *closing(120)])
+    assert values(got)["mean_run"].value == 15
+    assert [m.value for q in got.questions for m in q.measures if m.measure == "mean_run"] == [
+        0, 15, 15, 15, 15, 15,
+    ]  # fmt: skip
 
 
 def test_silence_between_answers_and_while_paused_is_no_pause_in_speech() -> None:
