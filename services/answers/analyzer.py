@@ -44,10 +44,15 @@ class AnswersAnalyzer:
 
     def analyze(self, item: SessionEvent | Signal) -> Iterable[Observation]:
         """See Analyzer.analyze."""
+        self.learn(item)
+        if isinstance(item, Signal) and item.transcript.final:
+            yield from self._interim(item.end_us)
+
+    def learn(self, item: SessionEvent | Signal) -> None:
+        """See TextAnalyzer.learn."""
         if isinstance(item, Signal):
-            if item.HasField("transcript") and item.transcript.final:
+            if item.transcript.final:
                 self._add(item.transcript)
-                yield from self._interim(item.end_us)
         elif item.HasField("started"):
             self._questions = {question.id: question for question in item.started.questions}
         elif item.HasField("question_started"):

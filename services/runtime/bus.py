@@ -79,6 +79,8 @@ class Recorded:
 
     message: SessionMessage
     stream_sequence: int
+    pending: int
+    """How many of those that were asked for are stored behind it: 0 for the newest."""
 
 
 def now_us() -> int:
@@ -227,14 +229,17 @@ class Bus:
     # --- the session's stream: nothing is lost
 
     async def publish_signal(self, signal: Signal) -> None:
-        """Stores a signal; its message id is its place in its publisher's count."""
+        """Stores a signal; its message id is its place in its publisher's count.
+
+        The publisher is the worker: one that lost its lease may still be counting.
+        """
         header = signal.header
         kind = Kind.Name(signal.kind)
         if signal.WhichOneof("body") == "accounting":
             lease = signal.accounting.lease
             subject, message_id = ACCOUNTING_SUBJECT, f"accounting.{lease}.{header.sequence}"
         else:
-            subject, message_id = SUBJECTS[signal.kind], str(header.sequence)
+            subject, message_id = SUBJECTS[signal.kind], f"{signal.trace.worker}.{header.sequence}"
         await self._store(
             f"signals.{header.session_id}.{subject}",
             signal.SerializeToString(),
@@ -313,7 +318,8 @@ class Bus:
         async def callback(raw: Msg) -> None:
             message = _decode(raw.subject, raw.data)
             if message is not None and takers:
-                await takers[0](Recorded(message, raw.metadata.sequence.stream))
+                place = raw.metadata
+                await takers[0](Recorded(message, place.sequence.stream, place.num_pending))
 
         subscription = await self._js.subscribe(
             "",

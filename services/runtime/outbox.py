@@ -60,19 +60,13 @@ class Outbox:
         self._accounting = accounting
         self._accounts = 0
         self._next = 0
-        self._stored = 0
         self._waiting: deque[Signal] = deque()
         self._wake = asyncio.Event()
 
-    async def start(self, *, replay: bool) -> None:
-        """Learn what the stream already has of this session and kind.
-
-        replay: the analyzer will say the same again from the start, which is left out;
-        otherwise numbers go on after the stored ones.
-        """
+    async def start(self) -> None:
+        """Numbers go on after those that the stream already has of this session and kind."""
         last = await self._bus.last_sequence(f"signals.{self._session_id}.{SUBJECTS[self._kind]}")
-        self._stored = 0 if last is None else last + 1
-        self._next = 0 if replay else self._stored
+        self._next = 0 if last is None else last + 1
 
     @property
     def full(self) -> bool:
@@ -81,14 +75,10 @@ class Outbox:
     def put(self, observations: Iterable[Observation], trace: Trace) -> None:
         """On the event loop."""
         for observation in observations:
-            sequence = self._next
-            self._next += 1
-            if sequence < self._stored:
-                continue
             signal = Signal(
                 header=Header(
                     session_id=self._session_id,
-                    sequence=sequence,
+                    sequence=self._next,
                     capture_time_us=observation.end_us,
                 ),
                 kind=self._kind,
@@ -100,6 +90,7 @@ class Outbox:
             signal.trace.worker = self._worker
             set_body(signal, observation.body)
             self._waiting.append(signal)
+            self._next += 1
         if self._waiting:
             self._wake.set()
 

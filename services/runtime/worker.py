@@ -12,7 +12,7 @@ import contextlib
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Generic
+from typing import Generic, Protocol
 
 import nats.errors
 import structlog
@@ -22,7 +22,7 @@ from greenroom.v1.signals_pb2 import Accounting, Signal, Trace
 from nats.aio.subscription import Subscription
 
 from services.runtime import process, scheduling, tasks, telemetry
-from services.runtime.analyzer import Analyzer
+from services.runtime.analyzer import Analyzer, Observation
 from services.runtime.bus import Bus, Following, Recorded, now_us
 from services.runtime.leases import Lease, Leases
 from services.runtime.ledger import Ring
@@ -39,11 +39,23 @@ MAX_AGE_US = 500_000
 LAST_MEDIA_S = 0.2
 """After the end of a session its last media may still be on the way."""
 
+CATCHING_UP_S = 10.0
+"""How long a session's end may wait for its past to be learned after a takeover: hours of it
+take some seconds, and later nobody waits for what is said of it."""
+
 VOICE_PATIENCE_S = 3.0
 """How long the answers wait for the voice's last transcript after a session's end."""
 
 TextMessage = SessionEvent | Signal
 """What an analyzer of the session's own messages takes: events and transcripts."""
+
+
+class TextAnalyzer(Analyzer[TextMessage], Protocol):
+    """An analyzer of the session's own messages, all of which it is told again after a takeover."""
+
+    def learn(self, item: TextMessage) -> None:
+        """As `analyze`, of what was analysed when it was new: nothing is said."""
+        ...
 
 
 class MediaSession(Generic[Message, Decoded]):
@@ -134,13 +146,11 @@ class MediaSession(Generic[Message, Decoded]):
 class TextSession:
     """One session's own messages on their way through an analyzer.
 
-    The analyzer sees the whole stream from its start also after a takeover; what it
-    then says again is known to the outbox.
+    The analyzer sees the whole stream from its start also after a takeover; of what is
+    past by then it only learns.
     """
 
-    def __init__(
-        self, analyzer: Analyzer[TextMessage], kind: str, executor: ThreadPoolExecutor
-    ) -> None:
+    def __init__(self, analyzer: TextAnalyzer, kind: str, executor: ThreadPoolExecutor) -> None:
         self.ring: Ring[TextMessage] = Ring(1, kind, "superseded")
         self.outbox: Outbox
         self.complete = asyncio.Event()
@@ -149,11 +159,14 @@ class TextSession:
         self._kind = kind
         self._executor = executor
         self._loop = asyncio.get_running_loop()
+        self._caught_up = asyncio.Event()
         self._ended = False
         self._voice_done = False
 
     async def take(self, recorded: Recorded) -> None:
         """From the stream, one at a time."""
+        if recorded.pending == 0:
+            self._caught_up.set()
         message = recorded.message
         if isinstance(message, SessionEvent):
             self._ended |= message.HasField("ended")
@@ -167,10 +180,14 @@ class TextSession:
             self.complete.set()
 
     async def last(self) -> None:
-        """The voice's last transcript."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(VOICE_PATIENCE_S):
-                await self.complete.wait()
+        """All that is past, then the voice's last transcript."""
+        for event, patience_s in (
+            (self._caught_up, CATCHING_UP_S),
+            (self.complete, VOICE_PATIENCE_S),
+        ):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await event.wait()
 
     async def finish(self) -> None:
         observations = await self._loop.run_in_executor(
@@ -186,15 +203,21 @@ class TextSession:
         self.ring.put(message)
         self.ring.take()
         try:
-            observations = await self._loop.run_in_executor(
-                self._executor, lambda: list(self._analyzer.analyze(message))
-            )
+            observations = await self._say_of(message)
         except Exception:  # a defect of an analyzer costs a message, not the session
             log.exception("analysis failed", kind=self._kind)
             self.ring.drop("error")
             return
         self.ring.processed()
         self.outbox.put(observations, Trace(received_us=received_us))
+
+    async def _say_of(self, message: TextMessage) -> list[Observation]:
+        if not self._caught_up.is_set():
+            self._analyzer.learn(message)  # here, since it takes no time
+            return []
+        return await self._loop.run_in_executor(
+            self._executor, lambda: list(self._analyzer.analyze(message))
+        )
 
 
 class Worker:
@@ -239,19 +262,17 @@ async def media_work(
     made = await asyncio.get_running_loop().run_in_executor(worker.executor, analyzer)
     session = MediaSession(source, made, worker.name, worker.executor)
     session.outbox = worker.outbox(lease, session.ring.accounting)
-    await session.outbox.start(replay=False)
+    await session.outbox.start()
     subscription = await source.subscribe(worker.bus, lease.info.session_id, session.take)
     await _live(session, subscription, lease)
 
 
-async def text_work(
-    worker: Worker, analyzer: Callable[[], Analyzer[TextMessage]], lease: Lease
-) -> None:
+async def text_work(worker: Worker, analyzer: Callable[[], TextAnalyzer], lease: Lease) -> None:
     """A session of its own messages, from its lease to its last accounting."""
     made = await asyncio.get_running_loop().run_in_executor(worker.executor, analyzer)
     session = TextSession(made, worker.name, worker.executor)
     session.outbox = worker.outbox(lease, session.ring.accounting)
-    await session.outbox.start(replay=True)
+    await session.outbox.start()
     subscription = await worker.bus.follow(
         lease.info.session_id, session.take, signals=("voice", "accounting")
     )
@@ -311,7 +332,7 @@ def run_media(
     process.run(Kind.Name(kind).removeprefix("KIND_").lower(), WorkerSettings(), serve)
 
 
-def run_text(kind: Kind.ValueType, analyzer: Callable[[], Analyzer[TextMessage]]) -> None:
+def run_text(kind: Kind.ValueType, analyzer: Callable[[], TextAnalyzer]) -> None:
     """The main of an analyzer of the session's own messages."""
 
     async def serve(bus: Bus, settings: WorkerSettings) -> None:

@@ -73,6 +73,25 @@ async def test_the_same_message_is_stored_once(bus: Bus) -> None:
     assert len(await collect(bus, session_id, hints=True)) == 3
 
 
+async def test_two_workers_that_count_alike_are_both_heard(bus: Bus) -> None:
+    """One that lost its lease says its last while the next one has begun."""
+    session_id = secrets.token_hex(8)
+    for worker in ("before", "after", "after"):
+        said = signal(session_id, 0)
+        said.trace.worker = worker
+        await bus.publish_signal(said)
+    assert len(await collect(bus, session_id)) == 2
+    await bus.purge(session_id)
+
+
+async def test_the_newest_message_is_known_to_be_it(bus: Bus) -> None:
+    session_id = secrets.token_hex(8)
+    for sequence in range(3):
+        await bus.publish_signal(signal(session_id, sequence))
+    assert [recorded.pending for recorded in await collect(bus, session_id)] == [2, 1, 0]
+    await bus.purge(session_id)
+
+
 async def test_the_last_sequence_is_known(bus: Bus) -> None:
     session_id = secrets.token_hex(8)
     subject = f"signals.{session_id}.face"

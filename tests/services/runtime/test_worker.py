@@ -12,7 +12,14 @@ import simplejpeg
 from greenroom.v1.common_pb2 import Header, Kind
 from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
 from greenroom.v1.session_pb2 import SessionEnded, SessionEvent, SessionInfo, SessionStarted
-from greenroom.v1.signals_pb2 import Accounting, AnswerEvaluation, FaceState, Signal, VoiceState
+from greenroom.v1.signals_pb2 import (
+    Accounting,
+    AnswerEvaluation,
+    FaceState,
+    Signal,
+    TranscriptSegment,
+    VoiceState,
+)
 
 from services.runtime import tasks
 from services.runtime.analyzer import Observation
@@ -25,6 +32,7 @@ from services.runtime.sources import AudioSource, VideoSource
 from services.runtime.worker import (
     LAST_MEDIA_S,
     MAX_AGE_US,
+    VOICE_PATIENCE_S,
     TextMessage,
     Worker,
     media_work,
@@ -58,13 +66,18 @@ class Listening:
 
 
 class Counting:
-    """Says how many messages it has read."""
+    """Says how many messages it has read, in `cost_s`."""
 
-    def __init__(self) -> None:
+    def __init__(self, cost_s: float = 0.0) -> None:
+        self._cost_s = cost_s
         self._read = 0
 
-    def analyze(self, item: TextMessage) -> Iterable[Observation]:
+    def learn(self, item: TextMessage) -> None:
         self._read += 1
+
+    def analyze(self, item: TextMessage) -> Iterable[Observation]:
+        self.learn(item)
+        time.sleep(self._cost_s)
         yield Observation(AnswerEvaluation(words=self._read), 0, 0, 1.0)
 
     def finish(self) -> Iterable[Observation]:
@@ -258,8 +271,38 @@ async def test_a_replayed_text_session_says_nothing_twice(bus: Bus, nats_url: st
                 await asyncio.sleep(1.5)
                 await live.say(SessionEvent(started=SessionStarted()))
                 await asyncio.sleep(0.5)
-        answers = [signal.answer.words for signal in live.signals if signal.HasField("answer")]
-        assert answers == [1, 2, 3]
+        answers = [signal for signal in live.signals if signal.HasField("answer")]
+        assert [signal.answer.words for signal in answers] == [1, 2, 3]
+        assert [signal.header.sequence for signal in answers] == [0, 1, 2]
+
+
+async def test_a_session_that_ends_while_its_past_is_learned_is_evaluated_as_a_whole(
+    bus: Bus, nats_url: str
+) -> None:
+    """The worker before had said more than the new one does, and the voice has finished."""
+    past, said = 60, 40
+    worker = Worker(bus, Kind.KIND_ANSWERS, worker_settings(nats_url, "heir"))
+    async with session(bus) as live:
+        for sequence in range(said):
+            header = Header(session_id=live.id, sequence=sequence)
+            answer = AnswerEvaluation(words=sequence)
+            await bus.publish_signal(Signal(header=header, kind=Kind.KIND_ANSWERS, answer=answer))
+        for sequence in range(past):
+            header = Header(session_id=live.id, sequence=sequence)
+            text = TranscriptSegment(utterance=sequence, final=True)
+            await bus.publish_signal(Signal(header=header, kind=Kind.KIND_VOICE, transcript=text))
+        header, done = Header(session_id=live.id), Accounting(final=True)
+        await bus.publish_signal(Signal(header=header, kind=Kind.KIND_VOICE, accounting=done))
+        await live.end()
+        lease = Lease(SessionInfo(session_id=live.id), revision=1)
+        lease.ended.set()
+        await text_work(worker, lambda: Counting(VOICE_PATIENCE_S / 10), lease)
+        await live.final()
+        *_, last = [signal for signal in live.signals if signal.HasField("answer")]
+        assert last.answer.final
+        assert last.answer.words == past + 2  # and the start and the end
+        assert last.header.sequence >= said
+    await asyncio.to_thread(worker.executor.shutdown)
 
 
 async def test_signals_wait_for_a_stream_that_is_away_for_long(
