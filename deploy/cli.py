@@ -11,6 +11,7 @@ import typer
 
 from deploy import demo as demo_run
 from deploy import settings as all_settings
+from deploy.environment import SettingsError, read
 from deploy.supervisor import StartError, SystemSettings
 from deploy.supervisor import run as run_system
 from loadtest import cli as load
@@ -25,10 +26,9 @@ for command in (load.loadtest, load.compare, load.record):
 def run() -> None:
     """Start the whole system on this machine; the page is at http://localhost:8080."""
     try:
-        asyncio.run(run_system(SystemSettings()))
-    except StartError as error:
-        print(f"greenroom: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+        asyncio.run(run_system(read(SystemSettings)))
+    except (StartError, SettingsError) as error:
+        raise _unusable(error) from error
 
 
 @app.command()
@@ -41,15 +41,20 @@ def demo(
     """Replay a recording through the real gateway; print the hints, write the report."""
     try:
         asyncio.run(demo_run.run(recording, out))
-    except (StartError, RecordingError, demo_run.DemoError) as error:
-        print(f"greenroom: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
+    except (StartError, SettingsError, RecordingError, demo_run.DemoError) as error:
+        raise _unusable(error) from error
 
 
 @app.command()
 def settings() -> None:
     """Print the table of all settings, as Markdown."""
     print(all_settings.table(), end="")
+
+
+def _unusable(error: Exception) -> typer.Exit:
+    """Says what is wrong, for an exit code that no traceback and no broken objective has."""
+    print(f"greenroom: {error}", file=sys.stderr)
+    return typer.Exit(load.UNUSABLE)
 
 
 if __name__ == "__main__":

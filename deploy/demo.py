@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 from rich.console import Console
 
+from deploy import folder
+from deploy.environment import read
 from deploy.supervisor import System, SystemSettings
 from loadtest.client import Client, ClientError, HeardHint
 from loadtest.compose import composed
@@ -33,7 +35,14 @@ class DemoError(RuntimeError):
 
 
 async def run(path: Path | None, out: Path) -> None:
-    """Raises RecordingError, StartError or DemoError, each saying what to do."""
+    """Raises RecordingError, SettingsError, StartError or DemoError, each saying what to do."""
+    settings = read(SystemSettings)
+    try:
+        await asyncio.to_thread(folder.make, out)
+    except OSError as error:
+        raise DemoError(
+            f"{out}: can't be written ({error.strerror}): name another --out"
+        ) from error
     console = Console()
     source = path or (SHARED_RECORDING if SHARED_RECORDING.is_file() else None)
     if source is None:
@@ -41,8 +50,7 @@ async def run(path: Path | None, out: Path) -> None:
         source = await asyncio.to_thread(composed, default_cache())
     recording = await asyncio.to_thread(load, source)
     console.print(f"Replaying {recording.name}: {recording.duration_s:.1f} s")
-    out.mkdir(parents=True, exist_ok=True)
-    async with running_system(out) as url:
+    async with running_system(settings, out) as url:
         try:
             await _interview(url, recording, out, console)
         except ClientError as error:
@@ -50,9 +58,8 @@ async def run(path: Path | None, out: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running_system(out: Path) -> AsyncIterator[str]:
+async def running_system(settings: SystemSettings, out: Path) -> AsyncIterator[str]:
     """The system that runs already, or one of our own with its lines in OUT/system.log."""
-    settings = SystemSettings()
     url = f"http://127.0.0.1:{settings.http_port}"
     if await _answers(url):
         yield url

@@ -20,6 +20,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deploy import folder
 from deploy.ports import listens, reachable
 from services.runtime import scheduling
 
@@ -113,7 +114,13 @@ class System:
         return f"nats://127.0.0.1:{self.settings.nats_port}"
 
     async def __aenter__(self) -> System:
-        await asyncio.to_thread(self.settings.data_dir.mkdir, parents=True, exist_ok=True)
+        try:
+            await asyncio.to_thread(folder.make, self.settings.data_dir)
+        except OSError as error:
+            raise StartError(
+                f"{self.settings.data_dir}: can't be written ({error.strerror}): set "
+                "GREENROOM_DATA_DIR to a folder that can"
+            ) from error
         self.programs = self._plan()
         await asyncio.to_thread(self._check_ports)
         try:

@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import httpx
 import typer
 from aiortc import RTCIceServer
 from rich.console import Console
 
+from deploy import folder
+from deploy.environment import SettingsError
+from deploy.environment import read as read_settings
 from deploy.ports import listens
 from deploy.supervisor import System, SystemSettings
 from loadtest import capacity, capture, expected, html, progress, prometheus, slo, turn
@@ -46,6 +50,7 @@ ERRORS = (
     RecordingError,
     ResultError,
     RunError,
+    SettingsError,
     capture.CaptureError,
     prometheus.PrometheusError,
     slo.SloError,
@@ -111,7 +116,12 @@ def loadtest(
     codec = codec.upper()
     try:
         _check_choices(profile, codec, at)
-        target = Target(url=url.rstrip("/"), whip=whip, token=token)
+        _check_out(out)
+        target = Target(
+            url=_checked_url("--url", url).rstrip("/"),
+            whip=whip and _checked_url("--whip", whip),
+            token=token,
+        )
         options = Options(
             target=target.name,
             at=at,
@@ -180,6 +190,28 @@ def _check_choices(profile: str, codec: str, at: str) -> None:
             raise RunError(f"{value} is no {what}: take one of {', '.join(known)}")
 
 
+def _check_out(out: Path) -> None:
+    """Before a run is spent on it."""
+    try:
+        folder.make(out)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
+def _unwritable(out: Path, error: OSError) -> RunError:
+    return RunError(f"{out}: can't be written ({error.strerror}): name another folder with --out")
+
+
+def _checked_url(option: str, text: str) -> str:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise RunError(f"{option} {text}: is no URL ({error}); write http://HOST:PORT") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise RunError(f"{option} {text}: is no URL; write http://HOST:PORT")
+    return text
+
+
 def _objectives(path: Path | None) -> list[slo.Objective]:
     if path is None:
         return []
@@ -192,15 +224,15 @@ def _endpoints(named: list[str], target: Target) -> list[Endpoint]:
         endpoints = []
         for text in named:
             name, sign, url = text.partition("=")
-            if not sign or not url.startswith(("http://", "https://")):
+            if not sign:
                 raise RunError(f"--metrics {text}: write NAME=URL, such as face=http://host:9401")
-            endpoints.append(Endpoint(name, url))
+            endpoints.append(Endpoint(name, _checked_url("--metrics", url)))
         return endpoints
     if target.whip:
         return []
     ports: dict[str, int] = {}
     if urlsplit(target.url).hostname in LOOPBACK:
-        planned = System(SystemSettings()).metrics_ports()
+        planned = System(read_settings(SystemSettings)).metrics_ports()
         ports = {name: port for name, port in planned.items() if listens(port)}
     found = [Endpoint(name, f"http://127.0.0.1:{port}/metrics") for name, port in ports.items()]
     if not any(kind_of(name) == "gateway" for name in ports):
@@ -282,9 +314,11 @@ def _capacity(plan: Plan, limit: int, console: Console) -> capacity.Capacity:
 
 
 def _write(result: Result, out: Path, console: Console) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    result.write(out / "result.json")
-    html.write(result, out / "report.html")
+    try:
+        result.write(out / "result.json")
+        html.write(result, out / "report.html")
+    except OSError as error:
+        raise _unwritable(out, error) from error
     width = shutil.get_terminal_size().columns
     console.print(f"Result: {out / 'result.json'} and {out / 'report.html'}", width=max(80, width))
 

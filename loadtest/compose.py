@@ -7,7 +7,6 @@ sitter, and read speech out of the moonshine-voice wheel, fetched at set-up.
 from __future__ import annotations
 
 import math
-import tempfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import cv2
 import numpy as np
 import skimage.data
 
-from loadtest.recording import FPS, OPUS_RATE, RecordingError
+from loadtest.recording import FPS, OPUS_RATE, RecordingError, caching
 from services.runtime import models
 
 WIDTH, HEIGHT = 640, 480
@@ -28,9 +27,8 @@ def composed(cache: Path) -> Path:
     """The recording's path; made on the first call. Raises RecordingError before `make setup`."""
     target = cache / "composed-demo-v1.mkv"
     if not target.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as directory:
-            part = Path(directory) / "part.mkv"
+        with caching(cache) as directory:
+            part = directory / "part.mkv"
             _compose(_speech(), part)
             part.rename(target)
     return target

@@ -52,7 +52,9 @@ def beside(recording: Path) -> Expectation | None:
     if not path.is_file():
         return None
     try:
-        content: Any = yaml.safe_load(path.read_text())
+        content: Any = yaml.safe_load(path.read_bytes())
         return Expectation.model_validate(content)
+    except OSError as error:
+        raise RecordingError(f"{path}: can't be read ({error.strerror})") from error
     except (yaml.YAMLError, ValidationError) as error:
         raise RecordingError(f"{path}: does not say what hints to expect ({error})") from error

@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -108,6 +109,24 @@ def default_cache() -> Path:
     return Path(base) / "greenroom" / "recordings"
 
 
+@contextmanager
+def caching(cache: Path) -> Iterator[Path]:
+    """A temporary folder inside the cache: a file that is moved out of it is whole or not there.
+
+    Raises RecordingError when the cache can't be written.
+    """
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        directory = tempfile.TemporaryDirectory(dir=cache)
+    except OSError as error:
+        raise RecordingError(
+            f"the cache of recordings, {cache}, can't be written ({error.strerror}): "
+            "set XDG_CACHE_HOME to a folder that can"
+        ) from error
+    with directory as name:
+        yield Path(name)
+
+
 def load(
     path: Path,
     cache: Path | None = None,
@@ -118,18 +137,21 @@ def load(
 ) -> Recording:
     """Encode (once) and read a recording.
 
-    Raises RecordingError for a file that FFmpeg can't read or that holds no media.
+    Raises RecordingError for a file that FFmpeg can't read or that holds no media, and for a
+    cache that can't be written.
     """
-    if not path.is_file():
-        raise RecordingError(f"{path}: there is no such file")
     if codec not in CODECS:
         raise RecordingError(f"codec {codec} is not known: take one of {', '.join(CODECS)}")
     if layered and codec != "VP8":
         raise RecordingError("temporal layers are VP8's: leave out --layers or take --codec VP8")
     folder = cache or default_cache()
-    folder.mkdir(parents=True, exist_ok=True)
-    with path.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()[:24]
+    try:
+        if not path.is_file():
+            raise RecordingError(f"{path}: there is no such file")
+        with path.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()[:24]
+    except OSError as error:
+        raise RecordingError(f"{path}: can't be read ({error.strerror})") from error
     burnt = "-burnt-v1" if burn else ""
     layers = "-l1t2-v1" if layered else ""
     encoded = folder / f"{digest}-{codec.lower()}-{ENCODING}{burnt}{layers}{CODECS[codec].suffix}"
@@ -166,9 +188,8 @@ def load_all(
 
 
 def _encode(path: Path, target: Path, codec: VideoCodec, *, marked: bool) -> None:
-    """By way of a temporary file: a cache entry is whole or not there."""
-    with tempfile.TemporaryDirectory(dir=target.parent) as directory:
-        part = Path(directory) / f"part{target.suffix}"
+    with caching(target.parent) as directory:
+        part = directory / f"part{target.suffix}"
         try:
             with av.open(str(path)) as source, av.open(str(part), "w") as sink:
                 _transcode(path, source, sink, codec, marked=marked)

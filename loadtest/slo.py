@@ -124,7 +124,7 @@ class Objective:
 def load(path: Path) -> list[Objective]:
     """Raises SloError."""
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_bytes())
     except OSError as error:
         raise SloError(f"{path}: can't be read ({error.strerror})") from error
     except yaml.YAMLError as error:

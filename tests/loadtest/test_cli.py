@@ -2,9 +2,12 @@
 
 import contextlib
 import socket
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from deploy.cli import app
 from loadtest import cli
 from loadtest.session import Target
 from tests.system.conftest import free_range
@@ -48,3 +51,36 @@ def test_each_process_of_this_machine_is_asked_by_its_name(
 def test_elsewhere_only_the_gateway_is_known() -> None:
     [found] = cli._endpoints([], Target(url="https://coach.example.org"))
     assert (found.name, found.url) == ("gateway", "https://coach.example.org/metrics")
+
+
+def said(*arguments: str) -> str:
+    """What ``greenroom loadtest`` says of a test that can't be run."""
+    ran = CliRunner().invoke(app, ["loadtest", *arguments])
+    assert ran.exit_code == cli.UNUSABLE, ran.output
+    return ran.output
+
+
+def test_results_that_could_not_be_written_are_known_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "out"):
+        assert "name another folder with --out" in said("--out", str(out))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--url", "http://localhost:80a0"),
+        ("--url", "localhost:8080"),
+        ("--whip", "http://[::1"),
+        ("--metrics", "face=http://localhost:80a0"),
+    ],
+)
+def test_a_url_that_is_none(tmp_path: Path, arguments: tuple[str, str]) -> None:
+    words = said(*arguments, "--out", str(tmp_path))
+    assert "is no URL" in words
+    assert arguments[0] in words
+
+
+def test_a_setting_that_can_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREENROOM_HTTP_PORT", "80a")
+    assert "GREENROOM_HTTP_PORT=80a" in said("--out", str(tmp_path))

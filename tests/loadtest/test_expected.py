@@ -28,8 +28,10 @@ def test_nothing_beside_the_recording(tmp_path: Path) -> None:
     assert beside(tmp_path / "clip.mp4") is None
 
 
-@pytest.mark.parametrize("content", ["hints: [{trigger: a}]", "hnits: []", "[: }"])
-def test_a_file_that_says_nothing(tmp_path: Path, content: str) -> None:
-    (tmp_path / "clip.expected.yaml").write_text(content)
+@pytest.mark.parametrize(
+    "content", [b"hints: [{trigger: a}]", b"hnits: []", b"[: }", b"\x89PNG\r\n\x1a\n"]
+)
+def test_a_file_that_says_nothing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "clip.expected.yaml").write_bytes(content)
     with pytest.raises(RecordingError, match=r"clip\.expected\.yaml"):
         beside(tmp_path / "clip.mp4")

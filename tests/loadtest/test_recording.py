@@ -90,3 +90,15 @@ def test_what_is_no_recording(tmp_path: Path) -> None:
         load(path, tmp_path / "cache")
     with pytest.raises(RecordingError, match="no such file"):
         load(tmp_path / "none.mp4", tmp_path / "cache")
+
+
+def test_a_recording_that_can_not_be_read() -> None:
+    """A file whose first bytes give an error, whoever asks."""
+    with pytest.raises(RecordingError, match="/proc/self/mem: can't be read"):
+        load(Path("/proc/self/mem"))
+
+
+def test_a_cache_that_can_not_be_written(shared_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RecordingError, match="XDG_CACHE_HOME"):
+        load(shared_data / CLIP, tmp_path / "file" / "cache")

@@ -56,10 +56,12 @@ def test_a_wrong_line_is_refused_with_what_would_be_right(
         slo.objective(metric, text)
 
 
-@pytest.mark.parametrize("content", ["", "[1, 2]", "a: b: c", "just words"])
-def test_a_file_that_holds_no_objectives(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    "content", [b"", b"[1, 2]", b"a: b: c", b"just words", b"\x89PNG\r\n\x1a\n"]
+)
+def test_a_file_that_holds_no_objectives(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "slo.yaml"
-    path.write_text(content)
+    path.write_bytes(content)
     with pytest.raises(slo.SloError, match=r"slo\.yaml"):
         slo.load(path)
 
