@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from greenroom.v1.signals_pb2 import VoiceEvent, VoiceState
 
-from services.runtime.analyzer import STATE_WINDOW_US, Observation
-from services.runtime.media import MICROSECONDS, SAMPLE_RATE, Pcm
+from services.runtime.analyzer import Observation
+from services.runtime.media import Pcm
 from services.voice import gain, hearing, loudness
 from services.voice.breaths import Breaths
-from services.voice.clock import StreamClock
+from services.voice.clock import WINDOW, StreamClock
 from services.voice.gain import GainWatch
 from services.voice.highpass import HighPass
 from services.voice.loudness import LevelMeter
@@ -20,9 +20,6 @@ from services.voice.speech_text import SpeechText
 from services.voice.transcription import Transcription, background
 from services.voice.utterances import Utterances
 from services.voice.vad import FRAME, VadFrame, VoiceActivity
-
-WINDOW = STATE_WINDOW_US * SAMPLE_RATE // MICROSECONDS
-"""Samples that one VoiceState sums up."""
 
 _EVENTS = {
     "speech": VoiceEvent.SPEECH,

@@ -1,19 +1,33 @@
 """Capture time of every sample of a stream that has gaps."""
 
+import math
 from bisect import bisect_right
 from collections import deque
 
 import numpy as np
 import numpy.typing as npt
 
+from services.runtime.analyzer import STATE_WINDOW_US
 from services.runtime.media import MICROSECONDS, SAMPLE_RATE, Pcm
+from services.voice.vad import FRAME
+
+WINDOW = STATE_WINDOW_US * SAMPLE_RATE // MICROSECONDS
+"""Samples that one VoiceState sums up."""
 
 TOLERANCE_US = 30_000
 """Jitter of capture times that is no gap: less than one 40 ms chunk."""
 
 MAX_FILL = SAMPLE_RATE
-"""A gap is filled with silence up to 1 s, long enough for every run, pause and utterance to
-end by itself; what is longer is not heard, and nothing is said of it."""
+"""A gap up to 1 s is filled with silence; what is longer is not heard, and nothing is said of
+it."""
+
+BREAK_FILL = SAMPLE_RATE + 2 * FRAME
+"""The least silence in place of a longer gap: in two frames the filter's echo of the last sound
+is over, then every run ends by itself, and after 31 frames every utterance."""
+
+BREAK_STEP = math.lcm(FRAME, WINDOW)
+"""After a longer gap sound goes on at a multiple of this, so that no frame of voice activity
+and no window lies on both sides of it: its times would span what was not heard."""
 
 ANCHORS = 1024
 """Chunks whose times are remembered: 40 s, longer than any utterance and its transcription."""
@@ -38,14 +52,15 @@ class StreamClock:
             return 0, samples, False
         late = pcm.capture_us - self.time_us(self.samples)
         offset = late * SAMPLE_RATE // MICROSECONDS
-        fill, broken, start_us = 0, False, pcm.capture_us
-        if late > TOLERANCE_US:
-            fill, broken = min(offset, MAX_FILL), offset > MAX_FILL
-        elif offset > -MAX_FILL and late < -TOLERANCE_US:  # heard already
+        fill, start_us = 0, pcm.capture_us
+        broken = offset > MAX_FILL or offset <= -MAX_FILL  # the clock was set back
+        if broken:
+            fill = BREAK_FILL + -(self.samples + BREAK_FILL) % BREAK_STEP
+        elif late > TOLERANCE_US:
+            fill = offset
+        elif late < -TOLERANCE_US:  # heard already
             samples = samples[-offset:]
             start_us = self.time_us(self.samples)
-        elif offset <= -MAX_FILL:  # the clock was set back
-            fill, broken = MAX_FILL, True
         self.samples += fill
         self._anchor(start_us)
         self.samples += len(samples)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from services.runtime.media import SAMPLE_RATE
 from services.voice import pitch
-from services.voice.analyzer import WINDOW
+from services.voice.clock import WINDOW
 from services.voice.highpass import HighPass
 from services.voice.loudness import FULL_SCALE
 from training.results import Row, bootstrap, skipped

@@ -13,8 +13,8 @@ from greenroom.v1.signals_pb2 import TranscriptSegment, VoiceEvent, VoiceState
 
 from gateway.opus import PACKET_SAMPLES, OpusDecoder, OpusError
 from services.runtime import models
-from services.runtime.analyzer import Observation
-from services.runtime.media import Pcm
+from services.runtime.analyzer import STATE_WINDOW_US, Observation
+from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_RATE, Pcm
 from services.voice import speech_text
 from services.voice.analyzer import VoiceAnalyzer
 from services.voice.transcription import Inline
@@ -204,20 +204,36 @@ def test_lost_sound_gives_no_text() -> None:
     assert all(state.concealed == 1 for state in states(found))
 
 
+STARTS = (60_000_000, 120_000_000, 0)
+"""A gap of nearly a minute, then a clock that is set back by more."""
+
+
+def with_gaps(samples: Samples) -> list[Observation]:
+    """What is said of sound that comes at each of STARTS."""
+    analyzer = VoiceAnalyzer(Inline())
+    parts = [pcm for start_us in STARTS for pcm in chunks(samples, start_us)]
+    found = [seen for pcm in parts for seen in analyzer.analyze(pcm)]
+    return [*found, *analyzer.finish()]
+
+
 def test_a_gap_in_time_is_no_pause_and_splits_utterances() -> None:
     samples = load(models.path("voice", "speech_beckett"))[: 4 * 16_000]
-    analyzer = VoiceAnalyzer(Inline())
-    found: list[Observation] = []
-    for start_us in (0, 60_000_000):
-        for pcm in chunks(samples, start_us):
-            found += analyzer.analyze(pcm)
-    found += analyzer.finish()
+    found = with_gaps(samples)
     spoken = ["ever", "tried", "ever", "failed", "no", "matter"]
-    assert text(found) == spoken * 2
+    assert text(found) == spoken * 3
     longest = max(seen.end_us - seen.start_us for seen in events(found, VoiceEvent.PAUSE))
     assert longest < 2_000_000
-    assert all(seen.end_us < 6e6 or seen.start_us >= 60e6 for seen in found)
-    assert sum(state.samples for state in states(found)) == 2 * len(samples)
+    assert sum(state.samples for state in states(found)) == 3 * len(samples)
+
+
+@pytest.mark.parametrize("count", [45, 46, 47, 48, 49, 55])
+def test_nothing_spans_a_gap_within_speech(count: int) -> None:
+    """Wherever the last chunk before it ends within its frame and its window."""
+    found = with_gaps(load(models.path("voice", "speech_two_cities"))[: count * CHUNK_SAMPLES])
+    length_us = count * CHUNK_SAMPLES * MICROSECONDS // SAMPLE_RATE + STATE_WINDOW_US
+    for seen in found:
+        assert any(start <= seen.start_us <= seen.end_us <= start + length_us for start in STARTS)
+    assert len(events(found, VoiceEvent.SPEECH)) == 3
 
 
 def test_empty_and_odd_chunks_do_no_harm() -> None:

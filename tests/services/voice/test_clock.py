@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 
 from services.runtime.media import Pcm
-from services.voice.clock import MAX_FILL, StreamClock
+from services.voice.clock import BREAK_FILL, BREAK_STEP, WINDOW, StreamClock
+from services.voice.vad import FRAME
 
 START = 1_700_000_000_000_000
 
@@ -28,12 +30,15 @@ def test_a_short_gap_is_filled_and_time_goes_on() -> None:
     assert clock.time_us(640 + 1600) == START + 140_000
 
 
-def test_a_long_gap_is_filled_up_to_a_bound_and_told() -> None:
+@pytest.mark.parametrize("length", [640, 12_800, 16_000, 64_000])
+def test_a_long_gap_is_filled_up_to_a_bound_and_told(length: int) -> None:
     clock = StreamClock()
-    clock.lay(pcm(0))
+    clock.lay(pcm(0, length))
     fill, _, broken = clock.lay(pcm(60_000_000))
-    assert (fill, broken) == (MAX_FILL, True)
-    assert clock.time_us(640 + MAX_FILL) == START + 60_000_000
+    assert broken
+    assert BREAK_FILL <= fill < BREAK_FILL + BREAK_STEP
+    assert (length + fill) % FRAME == (length + fill) % WINDOW == 0
+    assert clock.time_us(length + fill) == START + 60_000_000
 
 
 def test_what_was_heard_already_is_left_out() -> None:
@@ -49,5 +54,6 @@ def test_a_clock_set_back_starts_anew() -> None:
     clock = StreamClock()
     clock.lay(pcm(100_000_000))
     fill, samples, broken = clock.lay(pcm(0))
-    assert (fill, len(samples), broken) == (MAX_FILL, 640, True)
+    assert (len(samples), broken) == (640, True)
+    assert (640 + fill) % BREAK_STEP == 0
     assert clock.time_us(clock.samples) == START + 40_000
