@@ -9,7 +9,7 @@ from greenroom.v1.report_pb2 import Evidence, MeasureValue, QuestionReport, Repo
 from greenroom.v1.signals_pb2 import DisfluencySpan, StarResult
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from services.aggregator.wording import clock, figure, usual
+from services.aggregator.wording import called, clock, figure, numbers, usual
 from services.runtime.measures import MEASURES, Measure
 
 PLOT_WIDTH, PLOT_HEIGHT = 640, 90
@@ -59,9 +59,15 @@ STAR_NAMES = {
 def render(report: Report) -> str:
     """The whole page as HTML; every text in it is escaped."""
     template = _environment().get_template("report.html.j2")
+    numbered = numbers(question.question_id for question in report.questions)
+    places = [
+        called(number, question.attempt)
+        for number, question in zip(numbered, report.questions, strict=True)
+    ]
     return template.render(
         report=report,
-        timeline=_timeline(report),
+        places=places,
+        timeline=_timeline(report, places),
         plots=[_plot(series, report) for series in _plotted(report)],
         ticks=_ticks(report),
         width=PLOT_WIDTH,
@@ -81,7 +87,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        clock=clock, value=value, likely=likely, name=name, usual=usual, parts=parts, unseen=unseen
+        clock=clock,
+        judged=judged,
+        value=value,
+        likely=likely,
+        name=name,
+        usual=usual,
+        parts=parts,
+        unseen=unseen,
     )
     environment.globals.update(star_names=STAR_NAMES, marked_words=word_classes, measure=measure)
     return environment
@@ -114,6 +127,11 @@ def unseen(measures: Iterable[MeasureValue]) -> list[tuple[str, str]]:
         if not found.HasField("value"):
             by_reason.setdefault(found.not_seen, []).append(name(found.measure))
     return [(why, ", ".join(names)) for why, names in by_reason.items()]
+
+
+def judged(measures: Iterable[MeasureValue]) -> bool:
+    """Whether enough was seen or heard to judge by: a value of a measure with a usual range."""
+    return any(found.HasField("value") and usual(found.measure) for found in measures)
 
 
 def parts(found: Score, measures: Iterable[MeasureValue]) -> list[dict[str, str]]:
@@ -207,8 +225,9 @@ def _plot(series: Series, report: Report) -> dict[str, object]:
     }
 
 
-def _timeline(report: Report) -> dict[str, object]:
-    """Questions as blocks, marked moments in a row each, hints on top."""
+def _timeline(report: Report, places: list[str]) -> dict[str, object]:
+    """Questions as blocks, marked moments in a row each, hints on top. places: what each
+    question is called."""
     rows = []
     for kind, words in MARKED.items():
         moments = [moment for moment in report.moments if moment.type == kind]
@@ -226,9 +245,9 @@ def _timeline(report: Report) -> dict[str, object]:
         {
             "x": _x(question.start_ms, report),
             "width": _length(question.end_ms - question.start_ms, report),
-            "number": number,
+            "place": place,
         }
-        for number, question in enumerate(report.questions, 1)
+        for place, question in zip(places, report.questions, strict=True)
     ]
     hints = [
         {"x": _x(record.time_ms, report), "title": f"{record.hint.text}, {clock(record.time_ms)}"}

@@ -23,6 +23,7 @@ from services.aggregator.series import series
 from services.aggregator.spans import Stretch
 from services.aggregator.state import Asked, Event, SessionState
 from services.aggregator.values import Values
+from services.aggregator.wording import numbers
 from services.runtime.measures import MEASURES
 
 VERSION = 1
@@ -44,9 +45,10 @@ def write(state: SessionState, *, affect: bool, earlier: Sequence[Report] = ()) 
     minute = history.first_minute(whole)
     own = history.baseline(Values(state, minute) if minute else None, earlier)
     total_s = sum(answer.stretch.seconds for answer in answers)
+    numbered = numbers(asked.question_id for asked in state.asked)
     questions = [
         _question(state, number, asked, answer, total_s, own)
-        for number, (asked, answer) in enumerate(zip(state.asked, answers, strict=True), 1)
+        for number, asked, answer in zip(numbered, state.asked, answers, strict=True)
     ]
     report = Report(
         version=VERSION,
@@ -61,7 +63,7 @@ def write(state: SessionState, *, affect: bool, earlier: Sequence[Report] = ()) 
         strengths=claims.strengths(overall),
         weaknesses=claims.weaknesses(overall),
         time_management=[
-            *timing.of_interview(answers),
+            *timing.of_interview(numbered, answers),
             *(claim for question in questions for claim in question.time_management),
         ],
         suggestions=claims.suggestions(overall),

@@ -6,7 +6,7 @@ from greenroom.v1.report_pb2 import Claim
 from greenroom.v1.session_pb2 import Question
 
 from services.aggregator.values import Values
-from services.aggregator.wording import duration
+from services.aggregator.wording import called, duration
 
 SHORT, LONG = 0.5, 1.5
 """Times the length that suits a question, below and above which an answer is short or long."""
@@ -19,21 +19,24 @@ UNEVEN = 1.6
 
 
 def of_question(number: int, question: Question | None, values: Values) -> list[Claim]:
-    """How long the answer took and how soon it began; number counts from 1."""
+    """How long the answer took and how soon it began; number: see wording.numbers."""
+    attempt = _attempt(values)
+    place = called(number, attempt)
+    key = f"{number}.{attempt}" if attempt else f"{number}"
     seconds, delay = values.number("answer_time"), values.number("response_delay")
     if seconds is None or delay is None:
         why = values.values["answer_time"].not_seen
-        text = f"Nothing can be said about the time of question {number}: {why}."
-        return [Claim(id=f"time-{number}", text=text, evidence=[values.looked("answer_time")])]
-    length = f"Your answer to question {number} took {duration(seconds)}"
+        text = f"Nothing can be said about the time of question {place}: {why}."
+        return [Claim(id=f"time-{key}", text=text, evidence=[values.looked("answer_time")])]
+    length = f"Your answer to question {place} took {duration(seconds)}"
     return [
         Claim(
-            id=f"time-{number}",
+            id=f"time-{key}",
             text=f"{length}{_judged(seconds, question)}.",
             evidence=values.evidence("answer_time"),
         ),
         Claim(
-            id=f"delay-{number}",
+            id=f"delay-{key}",
             text=f"You began it {'at once' if delay < AT_ONCE_S else f'after {duration(delay)}'}.",
             evidence=values.evidence("response_delay"),
         ),
@@ -51,19 +54,24 @@ def _judged(seconds: float, question: Question | None) -> str:
     return ", a good length for it"
 
 
-def of_interview(answers: list[Values]) -> list[Claim]:
-    """Which answer took much more than its share, if one did."""
-    timed = [(number, answer) for number, answer in enumerate(answers, 1) if _seconds(answer)]
+def of_interview(numbers: list[int], answers: list[Values]) -> list[Claim]:
+    """Which answer took much more than its share, if one did; numbers: of their questions."""
+    timed = [pair for pair in zip(numbers, answers, strict=True) if _seconds(pair[1])]
     total = sum(_seconds(answer) for _, answer in timed)
     if len(timed) < 2:
         return []
-    number, longest = max(timed, key=lambda pair: (_seconds(pair[1]), -pair[0]))
+    number, longest = max(timed, key=lambda pair: _seconds(pair[1]))
     share = _seconds(longest) / total
     if share * len(timed) < UNEVEN:
         return []
-    text = f"Question {number} took {100 * share:.0f}% of your answering time."
+    place = called(number, _attempt(longest))
+    text = f"Question {place} took {100 * share:.0f}% of your answering time."
     evidence = [found for _, answer in timed for found in answer.evidence("answer_time")]
     return [Claim(id="time-shares", text=text, evidence=evidence)]
+
+
+def _attempt(answer: Values) -> int:
+    return answer.stretch.asked.attempt if answer.stretch.asked else 0
 
 
 def _seconds(answer: Values) -> float:

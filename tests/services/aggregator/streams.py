@@ -53,6 +53,8 @@ QUESTION = Question(
     points=[ExpectedPoint(id="listened", text="You listened to the other side.", weight=1)],
 )
 
+OTHER = Question(id="deadline", text="Tell me about a deadline.", style="behavioural", seconds=60)
+
 
 def event(at_s: float, **body: Any) -> SessionEvent:
     header = Header(session_id=SESSION, capture_time_us=START_US + round(at_s * SECOND))
@@ -161,6 +163,14 @@ def speech(start_s: float, words_per_minute: float, count: int, text: str = "") 
 def evaluated(at_s: float, **fields: Any) -> Signal:
     values: dict[str, Any] = {"question_id": QUESTION.id, "final": True, "words": 60} | fields
     return signal(Kind.KIND_ANSWERS, 0, at_s, AnswerEvaluation(**values))
+
+
+def answered_again() -> list[Message]:
+    """Two questions in two minutes, the first of them answered twice."""
+    return [
+        *opening([QUESTION, OTHER]), *voice(0, 120), ask(30, attempt=1), ask(90, OTHER.id),
+        *closing(120),
+    ]  # fmt: skip
 
 
 def in_order(messages: Sequence[Message]) -> list[Message]:

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from greenroom.v1.report_pb2 import Report
 from greenroom.v1.session_pb2 import ExpectedPoint, Question
-from greenroom.v1.signals_pb2 import DisfluencySpan, PointResult, StarResult, TextSpan
+from greenroom.v1.signals_pb2 import DisfluencySpan, PointResult, StarResult, TextSpan, VoiceEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,9 +18,11 @@ from tests.services.aggregator.streams import (
     SECOND,
     START_US,
     Message,
+    answered_again,
     ask,
     closing,
     evaluated,
+    happened,
     opening,
     report,
     sessions,
@@ -128,6 +130,41 @@ def test_the_page_of_a_real_answer(talk: list[Message]) -> None:
 
 def test_the_same_report_gives_the_same_page(talk: list[Message]) -> None:
     assert render(report(talk)) == render(report(talk))
+
+
+def test_questions_are_called_as_in_the_interview() -> None:
+    html = render(report(answered_again()))
+    called = ["Question 1", "Question 1 (again)", "Question 2"]
+    assert re.findall(r"<h2>(Question.*?)</h2>", html) == called
+    assert re.findall(r"<text[^>]*>(Question.*?)</text>", html) == called
+
+
+def columns(stream: list[Message]) -> list[str]:
+    """What stands under "What went well" and "What to work on": of it all, then of each answer."""
+    words = " ".join(Page(render(report(stream))).words.split())
+    return re.findall(
+        r"What went well (.*?) What to work on (.*?) (?:Time|Signs of stress) ", words
+    )
+
+
+def test_who_was_seen_is_not_told_that_too_little_was_seen() -> None:
+    """A minute of talk that began late, too fast and full of 'um's."""
+    ums = [happened(VoiceEvent(type=VoiceEvent.FILLED_PAUSE), at) for at in range(10, 58, 2)]
+    talk = [*voice(0, 10, speech=0.0), *voice(10, 60), speech(10, 260, 210), *ums]
+    got = columns([*opening(), *talk, *closing(60)])
+    assert len(got) == 2
+    for good, weak in got:
+        assert good == "Nothing lay clearly within what is usual this time."
+        assert "Too little" not in weak
+        assert "Nothing stood out" not in weak
+
+
+def test_of_nothing_seen_nothing_is_said() -> None:
+    too_little = "Too little was seen and heard to say."
+    assert columns([*opening(), *closing(60)]) == [
+        (f"{too_little} A longer practice will tell more.", too_little),
+        (too_little, too_little),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,13 @@ from services.aggregator.sentences import WORDS
 from services.aggregator.wording import figure, usual
 from services.runtime.measures import MEASURES
 from tests.services.aggregator.streams import (
+    OTHER,
+    QUESTION,
     SECOND,
     START_US,
     Message,
+    answered_again,
+    ask,
     closing,
     evaluated,
     face,
@@ -197,6 +201,28 @@ def test_history_is_the_mean_of_the_newest_reports() -> None:
     got = own([*opening(), *closing(10)], *reversed(reports))
     assert got.reports == MOST_REPORTS
     assert got.history["speech_rate"] == 107
+def test_a_question_keeps_its_number_when_it_is_answered_again() -> None:
+    """The page of the interview called the last one "Question 2 of 2"."""
+    got = report(answered_again())
+    told = [claim.text.split(" took")[0] for claim in got.time_management]
+    assert [text for text in told if "question" in text] == [
+        "Your answer to question 1",
+        "Your answer to question 1 (again)",
+        "Your answer to question 2",
+    ]
+    assert len({claim.id for claim in got.time_management}) == len(got.time_management)
+
+
+def test_the_answer_that_took_long_is_called_as_in_the_interview() -> None:
+    stream = [
+        *opening([QUESTION, OTHER]), *voice(0, 200), ask(10, OTHER.id), ask(20, attempt=1),
+        *closing(200),
+    ]  # fmt: skip
+    assert report(stream).time_management[0].text == (
+        "Question 1 (again) took 90% of your answering time."
+    )
+
+
     assert "smile" not in got.history
 
 
