@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 
@@ -70,10 +71,11 @@ def processes(snapshots: list[tuple[float, dict[str, Snapshot]]]) -> dict[str, P
     found = {}
     for name in dict.fromkeys(name for _, looked in snapshots for name in looked):
         seen = [(at_s, looked[name]) for at_s, looked in snapshots if name in looked]
-        (first_s, first), (last_s, last) = seen[0], seen[-1]
+        (first_s, _), (last_s, last) = seen[0], seen[-1]
         if last_s > first_s:
+            used_s = sum(growth(a, b).cpu_s for (_, a), (_, b) in pairwise(seen))
             found[name] = ProcessResult(
-                cores=round(growth(first, last).cpu_s / (last_s - first_s), 4),
+                cores=round(used_s / (last_s - first_s), 4),
                 memory_mib=round(last.memory_bytes / MIB, 1),
                 files=int(last.files),
             )

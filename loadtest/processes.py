@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -34,7 +35,9 @@ class Snapshot:
     memory_bytes: float = 0.0
     files: float = 0.0
     started_s: float = 0.0
-    """Unix seconds: another value is another process, whose counters began anew."""
+    """Unix seconds: a later one is a restart, whose counters began anew."""
+    taken_s: float = 0.0
+    """Unix seconds, when it was asked for."""
     items: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """By (kind, outcome, reason)."""
 
@@ -66,10 +69,14 @@ async def scrape(http: httpx.AsyncClient, endpoints: list[Endpoint]) -> dict[str
     """Of every process that answers, by name."""
 
     async def one(endpoint: Endpoint) -> tuple[str, Snapshot] | None:
+        asked_s = time.time()
         try:
-            answer = await http.get(endpoint.url, timeout=SCRAPE_TIMEOUT_S)
+            # A connection of its own: kept open, it would show one process of those behind a
+            # balancer, and pass for all of them.
+            headers = {"Connection": "close"}
+            answer = await http.get(endpoint.url, headers=headers, timeout=SCRAPE_TIMEOUT_S)
             answer.raise_for_status()
-            return endpoint.name, parse(answer.text)
+            return endpoint.name, replace(parse(answer.text), taken_s=asked_s)
         except (httpx.HTTPError, ValueError):
             return None
 
@@ -77,17 +84,19 @@ async def scrape(http: httpx.AsyncClient, endpoints: list[Endpoint]) -> dict[str
     return dict(pair for pair in found if pair is not None)
 
 
-def growth(before: Snapshot, after: Snapshot) -> Snapshot:
-    """What a process used and counted between two snapshots; its memory is the later one's.
+def another(before: Snapshot, after: Snapshot) -> bool:
+    """Whether the later answer came from a process that ran beside the earlier one: something
+    spreads the requests over several, and their counters must not be taken for one's."""
+    return after.started_s != before.started_s and after.started_s < before.taken_s
 
-    After a restart the counts are those of the new process.
-    """
+
+def growth(before: Snapshot, after: Snapshot) -> Snapshot:
+    """What a process used and counted between two of its snapshots; its memory is the later
+    one's. After a restart the counts are those of the new process."""
     if before.started_s != after.started_s:
         before = Snapshot()
-    return Snapshot(
-        after.cpu_s - before.cpu_s,
-        after.memory_bytes,
-        after.files,
-        after.started_s,
-        Counter({key: after.items[key] - before.items[key] for key in after.items}),
+    return replace(
+        after,
+        cpu_s=after.cpu_s - before.cpu_s,
+        items=Counter({key: after.items[key] - before.items[key] for key in after.items}),
     )

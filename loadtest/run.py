@@ -18,13 +18,20 @@ from greenroom.v1.capture_pb2 import Captured, CaptureStarted
 from loadtest import measure
 from loadtest.bus_replay import BusSession
 from loadtest.expected import Expectation
-from loadtest.processes import Endpoint, Snapshot, growth, scrape
+from loadtest.processes import Endpoint, Snapshot, another, growth, scrape
 from loadtest.profile import PROFILES
 from loadtest.recording import Recording
 from loadtest.result import Options, Point, ProcessResult, Result, SessionResult
 from loadtest.session import LoadSession, Target
 from loadtest.slo import Objective, judge
-from loadtest.stages import MAX_PLAUSIBLE_MS, MIN_PLAUSIBLE_MS, BusError, BusTap, Stages
+from loadtest.stages import (
+    MAX_PLAUSIBLE_MS,
+    MIN_ESTIMATED_MS,
+    MIN_PLAUSIBLE_MS,
+    BusError,
+    BusTap,
+    Stages,
+)
 from loadtest.watch import SelfWatch
 from loadtest.whip import Network
 from services.runtime import tasks
@@ -98,6 +105,9 @@ class LoadTest:
         self._points: list[Point] = []
         self._snapshots: list[tuple[float, float, dict[str, Snapshot]]] = []
         """(monotonic time, own CPU seconds, by process)."""
+        self._latest: dict[str, Snapshot] = {}
+        self._several: set[str] = set()
+        """Names at whose URL more than one process answered."""
         self._items = Counter[tuple[str, str, str]]()
         self._ending = False
 
@@ -129,7 +139,7 @@ class LoadTest:
                 await asyncio.gather(*running)
             finally:
                 await tasks.end(running, LEAVE_S)
-            after = await scrape(http, self._plan.endpoints)
+            after = await self._scrape(http)
             for name, snapshot in after.items():
                 self._items += growth(before.get(name, Snapshot()), snapshot).items
         return self._result(started, min(steady, ended), ended)
@@ -144,7 +154,7 @@ class LoadTest:
             ) from error
 
     async def _first_look(self, http: httpx.AsyncClient) -> dict[str, Snapshot]:
-        found = await scrape(http, self._plan.endpoints)
+        found = await self._scrape(http)
         silent = [e.url for e in self._plan.endpoints if e.name not in found]
         if silent:
             raise RunError(
@@ -152,6 +162,15 @@ class LoadTest:
                 "--metrics NAME=URL, or say --no-metrics"
             )
         return found
+
+    async def _scrape(self, http: httpx.AsyncClient) -> dict[str, Snapshot]:
+        """Of every process that answers; none where several do at one URL."""
+        found = await scrape(http, self._plan.endpoints)
+        for name, snapshot in found.items():
+            if another(self._latest.get(name, snapshot), snapshot):
+                self._several.add(name)
+        self._latest |= found
+        return {name: one for name, one in found.items() if name not in self._several}
 
     async def _one(self, number: int, tap: BusTap | None, bus: Bus | None) -> None:
         options = self._plan.options
@@ -198,7 +217,7 @@ class LoadTest:
             raise RunError("no session got through: " + "; ".join(errors))
 
     async def _look(self, http: httpx.AsyncClient, started: float) -> None:
-        found = await scrape(http, self._plan.endpoints)
+        found = await self._scrape(http)
         now = time.monotonic()
         point = Point(
             time_s=round(now - started, 2),
@@ -272,6 +291,8 @@ class LoadTest:
         if to_s <= from_s:
             return {}, 0.0
         processes = measure.processes([(at_s, found) for at_s, _, found in within])
+        for name in self._several:
+            processes.pop(name, None)
         return processes, (own_after - own_before) / (to_s - from_s)
 
     def _doubts(self, sessions: list[SessionResult]) -> list[str]:
@@ -279,9 +300,16 @@ class LoadTest:
         doubts = self._stages.clocks.doubts()
         if impossible := self._stages.implausible:
             doubts.append(
-                f"{impossible.total()} latencies were below {MIN_PLAUSIBLE_MS:.0f} ms or above "
-                f"{MAX_PLAUSIBLE_MS / 1000:.0f} s ({', '.join(sorted(impossible))}): the clocks "
-                "that they begin and end by do not agree; keep all machines by NTP"
+                f"{impossible.total()} latencies were below {MIN_PLAUSIBLE_MS:.0f} ms (from a "
+                f"capture: {MIN_ESTIMATED_MS:.0f} ms) or above {MAX_PLAUSIBLE_MS / 1000:.0f} s: "
+                f"the clocks that {', '.join(sorted(impossible))} begin and end by do not agree; "
+                "keep all machines by NTP"
             )
+        doubts += [
+            f"several processes answer at {endpoint.url}: their CPU and memory are left out; name "
+            f"each with a URL of its own, --metrics {endpoint.name}-0=URL and so on"
+            for endpoint in self._plan.endpoints
+            if endpoint.name in self._several
+        ]
         doubts += measure.counters_differ(sessions, self._items)
         return doubts

@@ -1,10 +1,12 @@
 """Processes by their own metrics."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 from prometheus_client import generate_latest
 
-from loadtest.processes import Endpoint, Snapshot, growth, parse, scrape
+from loadtest.processes import Endpoint, Snapshot, another, growth, parse, scrape
 from services.runtime.ledger import Ledger
 
 
@@ -27,9 +29,18 @@ def test_this_process_as_prometheus_client_writes_it() -> None:
 
 
 def test_a_restarted_process_counts_anew() -> None:
-    before = Snapshot(cpu_s=100, started_s=1)
-    after = Snapshot(cpu_s=2, started_s=2)
+    before = Snapshot(cpu_s=100, started_s=1, taken_s=10)
+    after = Snapshot(cpu_s=2, started_s=11, taken_s=12)
+    assert not another(before, after)
     assert growth(before, after).cpu_s == 2
+
+
+def test_another_process_is_no_restart() -> None:
+    """Two replicas behind one address, by turns."""
+    old, new = Snapshot(cpu_s=900, started_s=1, taken_s=100), Snapshot(started_s=50, taken_s=102)
+    assert another(old, new)
+    assert another(new, replace(old, taken_s=104))
+    assert not another(old, replace(old, taken_s=104))
 
 
 async def test_who_does_not_answer_is_left_out() -> None:

@@ -1,0 +1,63 @@
+"""What speaks against a run's figures, said in its result (the whole command: test_run.py)."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import httpx
+
+from loadtest.client import HeardHint
+from loadtest.processes import Endpoint
+from loadtest.result import Options
+from loadtest.run import LoadTest, Plan
+from loadtest.session import Target
+from services.runtime.bus import now_us
+
+MS = 1000
+OPTIONS = Options(target="", recordings=[], sessions=1, ramp_s=0, duration_s=3)
+
+
+def test_an_impossible_hint_keeps_no_objective() -> None:
+    """By a clock 300 ms behind the servers' a hint comes before it is decided."""
+    test = LoadTest(Plan(Target(), [], OPTIONS))
+    captured_us = now_us()
+    message = {"capture_us": captured_us, "decided_us": captured_us + 10 * MS}
+    test._stages.hint(HeardHint(message, captured_us - 260 * MS, "channel"))
+    assert not test._stages.samples
+    [said] = test._doubts([])
+    assert said.startswith("2 latencies were below -5 ms (from a capture: -250 ms) or above 60 s")
+    assert "glass_to_hint, hint_delivery begin" in said
+
+
+@contextlib.asynccontextmanager
+async def balancer(started_s: list[int]) -> AsyncIterator[str]:
+    """The URL behind which so many processes answer, each with its time of starting: every
+    connection gets the next one, for as long as it stays open."""
+    connections = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        process = started_s[connections % len(started_s)]
+        connections += 1
+        body = b"process_start_time_seconds %d\nprocess_cpu_seconds_total 9000\n" % process
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                length = b"Content-Length: %d" % len(body)
+                writer.write(b"HTTP/1.1 200 OK\r\n" + length + b"\r\n\r\n" + body)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1") as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/metrics"
+
+
+async def test_two_processes_at_one_address_are_not_taken_for_one() -> None:
+    async with balancer([7, 9]) as both, balancer([8]) as one, httpx.AsyncClient() as http:
+        endpoints = [Endpoint("face", both), Endpoint("voice", one)]
+        test = LoadTest(Plan(Target(), [], OPTIONS, endpoints=endpoints))
+        assert (await test._scrape(http)).keys() == {"face", "voice"}
+        for _ in range(2):
+            assert (await test._scrape(http)).keys() == {"voice"}
+    [said] = test._doubts([])
+    assert said.startswith(f"several processes answer at {both}")
+    assert "--metrics face-0=URL" in said
