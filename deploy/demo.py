@@ -28,6 +28,8 @@ QUESTION_S = 60.0
 """A recording longer than this is asked about in more than one question."""
 
 MAX_QUESTIONS = 4
+SYSTEM_LOG = "system.log"
+"""In the demo's folder: what the processes say."""
 
 
 class DemoError(RuntimeError):
@@ -66,14 +68,14 @@ async def running_system(settings: SystemSettings, out: Path) -> AsyncIterator[s
         return
     with (
         tempfile.TemporaryDirectory(prefix="greenroom-demo-") as data,
-        (out / "system.log").open("w") as log,
+        (out / SYSTEM_LOG).open("w") as log,
     ):
 
         def write(program: str, line: str) -> None:
             log.write(f"{program:<12} {line}\n")
 
         settings = settings.model_copy(update={"data_dir": Path(data)})
-        async with System(settings, write) as system:
+        async with System(settings, write, f"in {out / SYSTEM_LOG}") as system:
             yield system.url
 
 

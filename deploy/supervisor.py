@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -85,6 +86,8 @@ class Program:
     host: str = "127.0.0.1"
     process: asyncio.subprocess.Process | None = None
     starts: int = 0
+    failure: str = ""
+    """Why it could not be started when that was last tried; empty when it could."""
 
 
 Output = Callable[[str, str], None]
@@ -98,10 +101,21 @@ def print_line(program: str, line: str) -> None:
 class System:
     """Use ``async with System(settings)``: inside, everything is up."""
 
-    def __init__(self, settings: SystemSettings, output: Output = print_line) -> None:
+    def __init__(
+        self,
+        settings: SystemSettings,
+        output: Output = print_line,
+        lines_are: str = "above",
+        *,
+        stop: asyncio.Event | None = None,
+    ) -> None:
+        """lines_are: where `output` leaves the lines, for people. stop: once it is set nothing is
+        waited for any more, and not everything may be up inside."""
         self.settings = settings
         self.programs: list[Program] = []
         self._output = output
+        self._lines_are = lines_are
+        self._stop = stop or asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
 
@@ -233,17 +247,19 @@ class System:
         pause = FIRST_RESTART_S
         while not self._stopping:
             started = time.monotonic()
-            await self._run(program)
+            try:
+                end = f"ended ({await self._run(program)})"
+            except (OSError, subprocess.SubprocessError) as error:
+                end = program.failure = f"could not be started: {error}"
             if self._stopping:
                 return
             lived = time.monotonic() - started
             pause = FIRST_RESTART_S if lived > STABLE_S else min(MAX_RESTART_S, pause * 2)
-            assert program.process is not None
-            code = program.process.returncode
-            self._output("supervisor", f"{program.name} ended ({code}); starts again")
+            self._output("supervisor", f"{program.name} {end}; starts again")
             await asyncio.sleep(pause)
 
-    async def _run(self, program: Program) -> None:
+    async def _run(self, program: Program) -> int:
+        """Its exit code. Raises OSError or SubprocessError when it could not be started."""
         program.starts += 1
         program.process = await asyncio.create_subprocess_exec(
             *program.command,
@@ -253,17 +269,26 @@ class System:
             start_new_session=True,  # Ctrl-C reaches the supervisor, which stops in order
             preexec_fn=_begin_bus if program.name == BUS else _die_with_parent,
         )
+        program.failure = ""
         assert program.process.stdout is not None
         async for line in _lines(program.process.stdout):
             self._output(program.name, line)
-        await program.process.wait()
+        return await program.process.wait()
 
     async def _until_up(self) -> None:
+        """Or until the stop. Raises StartError."""
         deadline = time.monotonic() + READY_TIMEOUT_S
         for program in self.programs:
-            while not listens(program.port, program.host):
+            while not await asyncio.to_thread(listens, program.port, program.host):
+                if self._stop.is_set():
+                    return
+                for other in self.programs:
+                    if other.failure:
+                        raise StartError(f"{other.name} {other.failure}")
                 if time.monotonic() > deadline:
-                    raise StartError(f"{program.name} did not come up: see its lines above")
+                    raise StartError(
+                        f"{program.name} did not come up: see its lines {self._lines_are}"
+                    )
                 await asyncio.sleep(POLL_S)
 
     async def stop(self) -> None:
@@ -316,12 +341,13 @@ def _begin_bus() -> None:
 
 
 async def run(settings: SystemSettings) -> None:
-    """Until Ctrl-C or SIGTERM."""
+    """Until Ctrl-C or SIGTERM, also while it starts."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with System(settings) as system:
-        print_line("supervisor", f"Greenroom is up: open {system.url}  (Ctrl-C stops it)")
+    async with System(settings, stop=stop) as system:
+        if not stop.is_set():
+            print_line("supervisor", f"Greenroom is up: open {system.url}  (Ctrl-C stops it)")
         await stop.wait()
         print_line("supervisor", "stopping")

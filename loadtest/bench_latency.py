@@ -141,8 +141,10 @@ def plain(accounting: Accounting) -> dict[str, int]:
 class AnalysedEdge(Edge):
     """The gateway, which here hands on every frame, and the analysis."""
 
-    def __init__(self, settings: SystemSettings, output: Output, *, work_ms: float) -> None:
-        super().__init__(settings, output)
+    def __init__(
+        self, settings: SystemSettings, output: Output, lines_are: str, *, work_ms: float
+    ) -> None:
+        super().__init__(settings, output, lines_are)
         self._work_ms = work_ms
 
     def _plan(self) -> list[Program]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy.demo import SHARED_RECORDING
+from deploy.demo import SHARED_RECORDING, SYSTEM_LOG
 from deploy.ports import free_port
 from deploy.supervisor import BUS, Output, Program, System, SystemSettings
 from loadtest.compose import composed
@@ -38,12 +38,12 @@ class Edge(System):
 
 @contextlib.asynccontextmanager
 async def local_system(
-    out: Path, kind: Callable[[SystemSettings, Output], System] = System
+    out: Path, kind: Callable[[SystemSettings, Output, str], System] = System
 ) -> AsyncIterator[System]:
     """Its lines go to OUT/system.log. Raises StartError."""
     with (
         tempfile.TemporaryDirectory(prefix="greenroom-") as data,
-        (out / "system.log").open("w") as log,
+        (out / SYSTEM_LOG).open("w") as log,
     ):
         settings = SystemSettings(
             http_port=free_port(),
@@ -56,7 +56,7 @@ async def local_system(
         def write(program: str, line: str) -> None:
             log.write(f"{program:<12} {line}\n")
 
-        async with kind(settings, write) as system:
+        async with kind(settings, write, f"in {out / SYSTEM_LOG}") as system:
             yield system
 
 
