@@ -7,6 +7,7 @@ import contextlib
 
 import structlog
 from greenroom.v1.common_pb2 import Header
+from greenroom.v1.report_pb2 import Report
 from greenroom.v1.session_pb2 import Hint, SessionClosed, SessionEvent, SessionInfo
 from greenroom.v1.signals_pb2 import Signal
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
@@ -65,6 +66,15 @@ class SessionWork:
         written = await asyncio.to_thread(
             reports.write, state, affect=self._affect, earlier=earlier
         )
+        keeping = asyncio.create_task(self._keep(candidate_id, written))
+        try:
+            await asyncio.shield(keeping)
+        except asyncio.CancelledError:
+            # Not between the report and the question whether it may stay.
+            await keeping
+            raise
+
+    async def _keep(self, candidate_id: str, written: Report) -> None:
         await self._store.put(candidate_id, written)
         if not await self._mark_closed():
             # Erased while the report was being written: what came of it goes too.

@@ -1,8 +1,9 @@
 """A real recording as a whole session: the four analyzers over a real video, once a run."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from blockbuster import BlockBuster
@@ -27,7 +28,10 @@ def long_talk(shared_data: Path) -> list[Message]:
     return session([recording] * 8, choose(None, None, "software engineer", 2))
 
 
-OpenStore = Callable[[Path], AbstractAsyncContextManager[Store]]
+class OpenStore(Protocol):
+    def __call__(
+        self, file: Path, kind: type[Store] = ...
+    ) -> AbstractAsyncContextManager[Store]: ...
 
 
 @pytest.fixture
@@ -36,10 +40,10 @@ def open_store(no_blocking_calls: BlockBuster) -> OpenStore:
     before it serves anybody, so there it may block."""
 
     @asynccontextmanager
-    async def opened(file: Path) -> AsyncIterator[Store]:
+    async def opened(file: Path, kind: type[Store] = Store) -> AsyncIterator[Store]:
         no_blocking_calls.deactivate()
         try:
-            store = await Store(f"sqlite+aiosqlite:///{file}").__aenter__()
+            store = await kind(f"sqlite+aiosqlite:///{file}").__aenter__()
         finally:
             no_blocking_calls.activate()
         try:

@@ -3,17 +3,22 @@
 import asyncio
 from pathlib import Path
 
+import grpc
 import pytest
-from greenroom.v1.report_pb2 import Report
+from greenroom.v1.common_pb2 import Kind
+from greenroom.v1.report_pb2 import EraseRequest, Report
+from greenroom.v1.report_pb2_grpc import ReportServiceStub
 from greenroom.v1.session_pb2 import Hint, SessionEnded, SessionEvent, SessionInfo
 
 from services.aggregator import work
 from services.aggregator.fold import Fold
 from services.aggregator.report import to_json, write
+from services.aggregator.rpc import ReportRpc
 from services.aggregator.store import Store
 from services.aggregator.work import SessionWork
+from services.runtime import tasks
 from services.runtime.bus import Bus, Recorded
-from services.runtime.leases import Lease
+from services.runtime.leases import Lease, Leases
 from tests.services.aggregator.conftest import OpenStore
 from tests.services.aggregator.streams import (
     Message,
@@ -24,6 +29,7 @@ from tests.services.aggregator.streams import (
     speech,
     voice,
 )
+from tests.services.aggregator.test_rpc import serving
 
 CANDIDATE = "candidate"
 
@@ -140,6 +146,73 @@ async def test_what_was_erased_meanwhile_leaves_no_report(
         lease.ended.set()
         await bus.sessions.purge(session_id)
         await SessionWork(bus, store, lease, affect=True).run()
+        assert await store.get(session_id) is None
+    assert await bus.last_sequence(f"events.{session_id}") is None
+
+
+@pytest.mark.parametrize("of", ["session", "candidate"])
+async def test_a_report_that_is_stored_while_its_session_is_erased_goes_too(
+    of: str, bus: Bus, tmp_path: Path, open_store: OpenStore
+) -> None:
+    """The session is finished, report and all, between the erasing of rows and of streams."""
+    session_id = f"work-erased-{of}"
+
+    class Overtaken(Store):
+        overtakes = True
+
+        async def erase(self, *, session_id: str = "", candidate_id: str = "") -> list[str]:
+            gone = await super().erase(session_id=session_id, candidate_id=candidate_id)
+            if self.overtakes:
+                self.overtakes = False
+                await SessionWork(bus, self, lease, affect=True).run()
+                assert await self.get(lease.info.session_id)
+            return gone
+
+    async with open_store(tmp_path / "reports.db", Overtaken) as store:
+        lease = await begin(bus, session_id)
+        await say(bus, stream(session_id))
+        lease.ended.set()
+        servicer = ReportRpc(affect=True)
+        servicer.connect(bus, store)
+        request = {"session": EraseRequest(session_id=session_id)}
+        request["candidate"] = EraseRequest(candidate_id=CANDIDATE)
+        async with serving(servicer) as address, grpc.aio.insecure_channel(address) as channel:
+            await ReportServiceStub(channel).Erase(request[of])
+        assert await store.get(session_id) is None
+    assert await bus.last_sequence(f"events.{session_id}") is None
+
+
+async def test_work_that_is_ended_by_an_erasure_does_not_leave_its_report(
+    bus: Bus, tmp_path: Path, open_store: OpenStore
+) -> None:
+    """The session goes when its report has just been stored."""
+    session_id = "work-erased-late"
+    leases: list[Lease] = []
+
+    class Erased(Store):
+        async def put(self, candidate_id: str, report: Report) -> None:
+            await super().put(candidate_id, report)
+            await bus.sessions.purge(session_id)
+            while not leases[0].erased:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0)  # here the work is told to end
+
+    async with open_store(tmp_path / "reports.db", Erased) as store:
+
+        async def run(lease: Lease) -> None:
+            leases.append(lease)
+            await SessionWork(bus, store, lease, affect=True).run()
+
+        await say(bus, stream(session_id))
+        info = SessionInfo(session_id=session_id, candidate_id=CANDIDATE, ended=True)
+        await bus.sessions.put(session_id, info.SerializeToString())
+        holder = asyncio.create_task(
+            Leases(bus, Kind.KIND_AGGREGATOR, "work-erased", 1, run).serve()
+        )
+        async with asyncio.timeout(20):
+            while not (leases and leases[0].erased and leases[0].task and leases[0].task.done()):
+                await asyncio.sleep(0.05)
+        await tasks.end([holder])
         assert await store.get(session_id) is None
     assert await bus.last_sequence(f"events.{session_id}") is None
 
