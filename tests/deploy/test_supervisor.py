@@ -91,7 +91,7 @@ async def test_a_program_that_can_not_be_started_is_named_and_tried_again(tmp_pa
     try:
         await until(lambda: bool(one.said))
         assert one.said[0].startswith("supervisor: one could not be started: [Errno 2]")
-        path.symlink_to("/bin/true")
+        await asyncio.to_thread(path.symlink_to, "/bin/true")
         await until(lambda: "supervisor: one ended (0); starts again" in one.said)
         assert not one._program.failure
     finally:
