@@ -50,13 +50,14 @@ class Capacity:
     culprits: list[str]
     """What broke first, in words; empty when nothing did up to the limit."""
     result: Result
-    """Of so many sessions; of the fewest when not even one kept every objective."""
+    """Of so many sessions; of the fewest when not even one kept every objective, or could be
+    trusted."""
     trusted: bool
-    """False when the search ended at what the load generator, not the system, could do."""
+    """False when the search ended at figures that can't be trusted: it may hold more."""
 
 
 def find(search: Search, run: Callable[[int], Result]) -> Capacity:
-    """Runs until the answer is known, or until the generator can't be trusted any more.
+    """Runs until the answer is known, or until the figures can't be trusted any more.
 
     Raises RunError when the first run does; later it is a number at which nothing holds.
     """
@@ -72,8 +73,8 @@ def find(search: Search, run: Callable[[int], Result]) -> Capacity:
             search.tell(sessions, kept=False)
             broken, why = None, [f"{sessions} sessions: {error}"]
             continue
-        # A broken objective counts only when it was the system that broke it.
-        if not result.kept and not result.trusted:
+        # What was kept counts for as little as what broke when the figures can't be trusted.
+        if not result.trusted:
             return Capacity(search.held, result.distrust, held or result, trusted=False)
         search.tell(sessions, kept=result.kept)
         if result.kept:

@@ -109,8 +109,9 @@ def loadtest(
     """Replay recordings as real WebRTC clients and measure what they get.
 
     Exit code 0: every objective was kept, or a capacity found; 1: one broke, at once with
-    --find-capacity; 2: the test could not be run; 3: the load generator was too busy for its
-    figures to be trusted. With --find-capacity the result is that of the most sessions that held.
+    --find-capacity; 2: the test could not be run; 3: its figures can't be trusted, as when the
+    load generator was too busy or clocks do not agree. With --find-capacity the result is that of
+    the most sessions that held.
     """
     console = Console()
     codec = codec.upper()
@@ -303,9 +304,10 @@ def _capacity(plan: Plan, limit: int, console: Console) -> capacity.Capacity:
         return _shown(replace(plan, options=options), console)
 
     found = capacity.find(search, at)
-    console.print(f"\n[bold]Capacity: {found.sessions} sessions[/] kept every objective.")
+    least = "" if found.trusted else "at least "
+    console.print(f"\n[bold]Capacity: {least}{found.sessions} sessions[/] kept every objective.")
     if not found.trusted:
-        console.print("The search ended at the load generator's own limit, not the system's:")
+        console.print("The search ended where figures can't be trusted, not at the system's limit:")
     elif not found.culprits:
         console.print(f"Nothing broke up to {search.held}: raise --limit to go on.")
     for words in found.culprits:

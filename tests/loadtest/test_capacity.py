@@ -50,6 +50,26 @@ def test_a_generator_without_time_ends_the_search_and_says_so() -> None:
     assert "loop woke up" in found.culprits[0]
 
 
+def test_objectives_that_a_busy_generator_kept_count_for_nothing_either() -> None:
+    tried: list[int] = []
+
+    def run(sessions: int) -> Result:
+        tried.append(sessions)
+        return result(sessions, kept=True, trusted=sessions < 3)
+
+    found = find(Search(limit=8), run)
+    assert tried == [1, 2, 4]
+    assert (found.sessions, found.trusted) == (2, False)
+    assert found.result.trusted, "the most that held"
+    assert "loop woke up" in found.culprits[0]
+
+
+def test_not_even_the_first_run_can_be_trusted() -> None:
+    found = find(Search(limit=8), lambda sessions: result(sessions, trusted=False))
+    assert (found.sessions, found.trusted) == (0, False)
+    assert not found.result.trusted
+
+
 def test_a_number_that_lets_no_session_through_is_too_large() -> None:
     def run(sessions: int) -> Result:
         if sessions > 3:
