@@ -3,13 +3,31 @@
 import asyncio
 import json
 import math
+import re
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from greenroom.v1.signals_pb2 import VoiceEvent
 from playwright.async_api import BrowserContext, Download, Page, expect
 
+from services.aggregator.report import to_json
 from services.runtime.measures import MEASURES
+from tests.services.aggregator.streams import (
+    OTHER,
+    QUESTION,
+    SESSION,
+    Message,
+    answered_again,
+    closing,
+    happened,
+    opening,
+    pause,
+    report,
+    resume,
+    speech,
+    voice,
+)
 from tests.system.conftest import Greenroom
 from tests.web.conftest import LAPTOP, MODULE_LOOP, PHONE
 from tests.web.practices import (
@@ -290,6 +308,59 @@ async def test_a_change_within_the_uncertainty_is_none(page: Page) -> None:
         "level": {"level": 30, "practices": 3},
         "first": None,
     }
+
+
+async def open_written(page: Page, stream: list[Message]) -> None:
+    """The page of the report that a stream gives, in the place of one from the database."""
+    written = await asyncio.to_thread(lambda: to_json(report(stream)))
+    await page.route(
+        f"**/reports/{SESSION}?*",
+        lambda route: route.fulfill(body=written, content_type="application/json"),
+    )
+    await page.goto(f"/#/report/{SESSION}")
+    await page.locator(".summary").wait_for()
+
+
+async def test_questions_are_called_as_in_the_interview(page: Page) -> None:
+    await open_written(page, answered_again())
+    called = ["Question 1", "Question 1 (again)", "Question 2"]
+    await expect(page.locator(".answer .eyebrow")).to_have_text(called)
+    listed = page.get_by_role("navigation", name="Questions").locator("li")
+    assert [await each.get_attribute("value") for each in await listed.all()] == ["1", "1", "2"]
+    await expect(listed).to_have_text([QUESTION.text, f"{QUESTION.text} (again)", OTHER.text])
+    for number in (1, 0, 2):
+        await listed.nth(number).get_by_role("button").click()
+        await expect(page.locator(".answer h2").nth(number)).to_be_focused()
+    claim = page.locator(".claims li", has_text="You began to answer").first
+    await claim.get_by_role("button").click()
+    await expect(page.get_by_role("dialog").locator("dt").first).to_have_text(called[0])
+    for place in called[1:]:
+        await expect(page.get_by_role("dialog").locator("dt", has_text=place)).to_have_count(1)
+
+
+async def test_the_time_of_an_answer_is_without_what_was_paused(page: Page) -> None:
+    halves = [*voice(0, 30), pause(30), resume(120), *voice(120, 150)]
+    await open_written(page, [*opening(), *halves, *closing(150)])
+    await expect(page.locator(".answer > .quiet").first).to_have_text(
+        re.compile("^1 minute, from 0:00 on")
+    )
+
+
+async def test_who_was_seen_is_not_told_that_too_little_was_seen(page: Page) -> None:
+    """A minute of talk that began late, too fast and full of 'um's; then nothing at all."""
+    ums = [happened(VoiceEvent(type=VoiceEvent.FILLED_PAUSE), at) for at in range(10, 58, 2)]
+    talk = [*voice(0, 10, speech=0.0), *voice(10, 60), speech(10, 260, 210), *ums]
+    await open_written(page, [*opening(), *talk, *closing(60)])
+    good, weak = page.locator(".summary .good"), page.locator(".summary .work")
+    await expect(good).to_contain_text("Nothing lay clearly within what is usual this time.")
+    await expect(weak.locator(".claims li")).to_have_count(2)
+    await page.unroute_all()
+    await page.goto("/#/data")
+    await open_written(page, [*opening(), *closing(60)])
+    too_little = "Too little was seen and heard to say."
+    await expect(good).to_contain_text(f"{too_little} A longer practice will tell more.")
+    await expect(weak).to_contain_text(too_little)
+    await expect(weak).not_to_contain_text("stood out")
 
 
 READ_WITHOUT_AFFECT = """

@@ -20,7 +20,7 @@
 /** @typedef {{quote: string, start: number, end: number}} Span */
 /** @typedef {Span & {kind: string}} Marked  a STAR part, a disfluency or an expected point */
 /** @typedef {{id: string, text: string, found: boolean, span: Span | null}} Point */
-/** @typedef {{id: string, text: string, attempt: number, start: number, end: number,
+/** @typedef {{id: string, number: number, text: string, attempt: number, start: number, end: number,
  *   delay: number | null, words: Word[], values: Value[], scores: Score[], points: Point[],
  *   star: Marked[], disfluencies: Marked[], moments: Moment[], strengths: Claim[],
  *   weaknesses: Claim[], suggestions: Suggestion[]}} Question */
@@ -56,7 +56,9 @@ export function readReport(json, measures) {
     duration: Number(json.duration_ms ?? 0),
     affect: Boolean(json.affect),
     notSeen: list(json.coverage).map((each) => String(each.note ?? '')).filter(Boolean),
-    questions: list(json.questions).map((each) => question(each, startedUs, hints)),
+    questions: numbered(list(json.questions)).map(([number, each]) =>
+      question(each, number, startedUs, hints),
+    ),
     values: list(json.measures).map(value),
     scores: list(json.scores).map(score),
     strengths: list(json.strengths).map(claim),
@@ -177,14 +179,32 @@ function span(json, startedUs) {
   };
 }
 
-/** @param {Json} json @param {number} startedUs @param {Moment[]} hints @returns {Question} */
-function question(json, startedUs, hints) {
+/**
+ * Each question with its number: its place among those asked for the first time, as the interview
+ * counts. Asked again, it keeps its own.
+ * @param {Json[]} questions
+ * @returns {[number, Json][]}
+ */
+function numbered(questions) {
+  const ids = [...new Set(questions.map((each) => each.question_id))];
+  return questions.map((each) => [ids.indexOf(each.question_id) + 1, each]);
+}
+
+/**
+ * @param {Json} json
+ * @param {number} number
+ * @param {number} startedUs
+ * @param {Moment[]} hints
+ * @returns {Question}
+ */
+function question(json, number, startedUs, hints) {
   const answer = json.answer ?? {};
   const start = Number(json.start_ms ?? 0);
   const end = Number(json.end_ms ?? 0);
   const own = hints.filter((hint) => hint.start >= start && hint.start < end);
   return {
     id: String(json.question_id ?? ''),
+    number,
     text: String(json.text ?? ''),
     attempt: Number(json.attempt ?? 0),
     start,

@@ -13,6 +13,7 @@ import { Player } from './report-player.js';
 /** @typedef {import('./report-data.js').Claim} Claim */
 /** @typedef {import('./report-data.js').Evidence} Evidence */
 /** @typedef {import('./report-data.js').Moment} Moment */
+/** @typedef {import('./report-data.js').Question} Question */
 /** @typedef {import('./report-data.js').Report} Report */
 /** @typedef {import('./report-data.js').Score} Score */
 /** @typedef {import('./report-data.js').Value} Value */
@@ -220,8 +221,8 @@ export class EvidenceDialog {
 
   /** A stretch by its question, where it is one. @param {Evidence} evidence */
   #place({ start, end }) {
-    const index = this.report.questions.findIndex((each) => each.start === start && each.end === end);
-    return index < 0 ? this.#when(start, end) : `Question ${index + 1}`;
+    const question = this.report.questions.find((each) => each.start === start && each.end === end);
+    return question ? called(question) : this.#when(start, end);
   }
 
   /** @param {number} start @param {number} end */
@@ -253,6 +254,11 @@ export class EvidenceDialog {
     if (!this.player.element.isConnected) fill(this.stage, this.player.element);
     await this.player.play(start, end);
   }
+}
+
+/** What a question is called. @param {Question} question */
+export function called({ number, attempt }) {
+  return `Question ${number}${attempt ? ' (again)' : ''}`;
 }
 
 /** @param {Score} score */

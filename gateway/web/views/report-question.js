@@ -7,7 +7,7 @@ import { el, svg } from '../lib/dom.js';
 import { drawTimeline } from '../lib/plots.js';
 import { clock } from '../lib/time.js';
 import { MOMENTS, plural, spell } from '../lib/words.js';
-import { scoreText } from './report-evidence.js';
+import { called, scoreText } from './report-evidence.js';
 import { STAR_NAMES, transcript } from './report-transcript.js';
 
 /** @typedef {import('../lib/plots.js').Timeline} Timeline */
@@ -39,23 +39,24 @@ const UNLISTED = new Set(['speech', 'calibrated', 'stroke', 'named', 'framing', 
 
 /**
  * @param {Question} question
- * @param {number} number
+ * @param {string} id of its heading
  * @param {Parts} parts
  */
-export function questionSection(question, number, parts) {
+export function questionSection(question, id, parts) {
   const { words, dialog } = parts;
-  const again = question.attempt ? ', again' : '';
+  const { value: seconds = null } = question.values.find(({ measure }) => measure === 'answer_time') ?? {};
+  const from = `${seconds === null ? 'From' : `${spell(1000 * seconds)}, from`} ${clock(question.start)} on.`;
   const began = question.delay === null ? '' : ` You began after ${(question.delay / 1000).toFixed(1)} seconds.`;
   return el(
     'section',
-    { class: 'card answer', 'aria-labelledby': `question-${number}` },
+    { class: 'card answer', 'aria-labelledby': id },
     el(
       'h2',
-      { id: `question-${number}`, tabindex: '-1' },
-      el('span', { class: 'eyebrow' }, `Question ${number}${again}`),
+      { id, tabindex: '-1' },
+      el('span', { class: 'eyebrow' }, called(question)),
       question.text || 'Your answer',
     ),
-    el('p', { class: 'quiet' }, `${spell(question.end - question.start)}, from ${clock(question.start)} on.${began}`),
+    el('p', { class: 'quiet' }, from + began),
     claimLists(question, dialog),
     parts.report.questions.length === 1 ? scoreNote() : null,
     scoreCards(question.scores, question.values, words, dialog),

@@ -7,7 +7,7 @@ import { ApiProblem } from '../lib/api.js';
 import { el, fill } from '../lib/dom.js';
 import { Words, day, plural, spell } from '../lib/words.js';
 import { readReport } from './report-data.js';
-import { EvidenceDialog } from './report-evidence.js';
+import { EvidenceDialog, called } from './report-evidence.js';
 import { Player } from './report-player.js';
 import { claimItem, numbers, questionSection, scoreCards, scoreNote } from './report-question.js';
 import { save } from './report-save.js';
@@ -18,6 +18,8 @@ import { save } from './report-save.js';
 
 /** A screen of claims can be read; a list of them can't. */
 const MOST_CLAIMS = 2;
+
+const TOO_LITTLE = 'Too little was seen and heard to say.';
 
 /**
  * @param {HTMLElement} root
@@ -54,10 +56,10 @@ export async function show(root, context, [id]) {
       el(
         'div',
         { class: 'report-main' },
-        summary(report, dialog),
+        summary(parts),
         notSeen(report),
         overall(parts),
-        report.questions.map((question, index) => questionSection(question, index + 1, parts)),
+        report.questions.map((question, index) => questionSection(question, headingId(index), parts)),
       ),
       coach(),
     ),
@@ -130,9 +132,10 @@ function actions(json, report, { api, announce }) {
   );
 }
 
-/** @param {Report} report @param {EvidenceDialog} dialog */
-function summary(report, dialog) {
+/** @param {Parts} parts */
+function summary({ report, words, dialog }) {
   const [next] = report.suggestions;
+  const seen = report.values.some(({ measure, value }) => value !== null && words.usual(measure));
   /** @param {import('./report-data.js').Claim[]} claims @param {string} none */
   const list = (claims, none) =>
     claims.length
@@ -146,13 +149,13 @@ function summary(report, dialog) {
       'div',
       { class: 'card good' },
       el('h3', null, 'What went well'),
-      list(report.strengths, 'Too little was seen and heard to say. A longer practice will tell more.'),
+      list(report.strengths, seen ? 'Nothing lay clearly within what is usual this time.' : `${TOO_LITTLE} A longer practice will tell more.`),
     ),
     el(
       'div',
       { class: 'card work' },
       el('h3', null, 'What to work on'),
-      list(report.weaknesses, 'Nothing stood out.'),
+      list(report.weaknesses, seen ? 'Nothing stood out.' : TOO_LITTLE),
     ),
     next
       ? el(
@@ -203,20 +206,27 @@ function overall({ report, words, dialog }) {
           'nav',
           { class: 'jump no-print', 'aria-label': 'Questions' },
           el('h3', null, 'Your answers'),
-          el('ol', null, whole.map((question, index) => el('li', null, jump(question.text, index + 1)))),
+          el('ol', null, whole.map((question, index) =>
+            el('li', { value: question.number }, jump(question, headingId(index))))),
         )
       : null,
   );
 }
 
-/** @param {string} text @param {number} number */
-function jump(text, number) {
+/** @param {number} index of the answer */
+function headingId(index) {
+  return `answer-${index + 1}`;
+}
+
+/** @param {import('./report-data.js').Question} question @param {string} id of its heading */
+function jump(question, id) {
   const go = () => {
-    const heading = document.getElementById(`question-${number}`);
+    const heading = document.getElementById(id);
     heading?.scrollIntoView();
     heading?.focus({ preventScroll: true });
   };
-  return el('button', { class: 'link', type: 'button', on: { click: go } }, text || `Question ${number}`);
+  return el('button', { class: 'link', type: 'button', on: { click: go } },
+    question.text || called(question), question.text && question.attempt ? ' (again)' : null);
 }
 
 /** The conversation about the report comes here. */
