@@ -142,6 +142,15 @@ def test_pauses_over_two_seconds_are_not_in_the_pace() -> None:
     )
 
 
+def test_of_few_frames_a_second_nothing_brief_is_counted() -> None:
+    """At five a second half the blinks fall between two frames."""
+    blinks = [happened(FaceEvent(type=FaceEvent.BLINK), at) for at in range(1, 11)]
+    slow = [*face(0, 30, frames=1, frames_with_face=1), *blinks]
+    for measure in ("blink_rate", "nods", "brief_movements"):
+        assert why(slow, measure) == reasons.FEW_FRAMES
+    assert number(slow, "face_in_view") == 100
+
+
 def test_one_blink_in_three_seconds_is_not_twenty_a_minute() -> None:
     short = [*face(0, 4), happened(FaceEvent(type=FaceEvent.BLINK), 1)]
     assert number(short, "blink_rate") is None
