@@ -61,7 +61,35 @@ def test_sound_shorter_than_the_encoder_needs_is_padded() -> None:
     assert len(transcriber.transcribe(np.zeros(10, np.float32)).states) > 1
 
 
+def test_words_said_many_times_are_no_loop(speech: Signal) -> None:
+    """A phrase of 1.6 s five times, what is said after it too."""
+    phrase, after = speech[:25_600], speech[25_600:]
+    transcript = transcriber.transcribe(np.concatenate([phrase] * 5 + [after]))
+    assert texts.words(transcript.text) == ["ever", "tried"] * 5 + [
+        "ever",
+        "failed",
+        "no",
+        "matter",
+    ]
+    alone = transcriber.transcribe(np.concatenate([phrase] * 8))
+    assert texts.words(alone.text) == ["ever", "tried"] * 8
+
+
+def test_a_loop_of_the_decoder_is_told_once() -> None:
+    """A mains hum, of which it says the same to the limit."""
+    hum = 0.2 * np.sin(2 * np.pi * 50 * np.arange(160_000) / 16_000)
+    assert len(transcriber.transcribe(hum.astype(np.float32)).tokens) < 20
+
+
 def test_a_loop_ends_at_its_first_round() -> None:
     assert transcriber.loop_start([7, 1, 2, 1, 2, 1, 2, 1, 2]) == 3
     assert transcriber.loop_start([7, 1, 2, 1, 2, 1, 2]) is None
     assert transcriber.loop_start([5, 5, 5, 5]) == 1
+    assert transcriber.loop_start([]) is None
+
+
+def test_a_loop_is_found_however_long_it_is_and_wherever_it_breaks_off() -> None:
+    assert transcriber.loop_start([7, *[1, 2, 3] * 9]) == 4
+    assert transcriber.loop_start([7, *[1, 2, 3] * 9, 1, 2]) == 4
+    assert transcriber.loop_start([7, *[1, 2, 3] * 9, 4]) is None
+    assert transcriber.loop_start([7, *[1, 2, 3] * 3, 1, 2]) is None
