@@ -160,8 +160,8 @@ async def gateway_round(
             await client.ask(client.created["questions"][0]["id"])
 
         async def counts() -> tuple[float, float]:
-            frames = sum(probe.frames for probe in probes)
-            return float(frames), sum(probe.chunks for probe in probes) * CHUNK_S
+            frames = sum(probe.heard.frames for probe in probes)
+            return float(frames), sum(probe.heard.chunks for probe in probes) * CHUNK_S
 
         process = system.program("gateway").process
         assert process is not None

@@ -4,6 +4,7 @@ rebased, to load the services without WebRTC."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,12 +22,15 @@ from gateway.registry import Registry, candidate_id_of, new_token
 from loadtest.client import Client
 from loadtest.result import SessionResult
 from loadtest.session import Target
-from loadtest.stages import BusTap, Stages
+from loadtest.stages import BusTap, SessionProbe, Stages
 from loadtest.whip import ClientError
 from services.runtime.bus import Bus, now_us
 from services.runtime.media import MICROSECONDS
 
 SESSION_MINUTES = 120.0
+ATTACH_S = 3.0
+"""For analyzers to have said that they have the session: each does so within about a second."""
+
 FRAME_US = MICROSECONDS // 30
 """From a capture's last message to the first of its next round."""
 
@@ -61,9 +65,11 @@ class BusSession:
         try:
             info, token = await self._registry.create(candidate, questions, consent, True)
             probe = await self.tap.listen(info.session_id)
+            self.result.heard = probe.heard
+            self.result.join_ms = (time.monotonic() - started) * 1000
             try:
+                await self._until_attached(probe)
                 self.connected = True
-                self.result.join_ms = (time.monotonic() - started) * 1000
                 await self._publish(info.session_id, until, seconds)
             finally:
                 self.connected = False
@@ -110,13 +116,23 @@ class BusSession:
         self._sequences[kind] += 1
         return self._sequences[kind] - 1
 
+    async def _until_attached(self, probe: SessionProbe) -> None:
+        """Where nobody listens yet, media is lost; a candidate takes as long to join."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ATTACH_S):
+                await asyncio.gather(*(probe.attached[kind].wait() for kind in self._kinds))
+
+    @property
+    def _kinds(self) -> list[str]:
+        """Analyzers that get the capture's media."""
+        kinds = ["face", "gesture"] if self.started.camera else []
+        return kinds + (["voice"] if self.started.microphone else [])
+
     async def _report(self, session_id: str, token: str, questions: int) -> None:
         created = {"session_id": session_id, "token": token}
         async with httpx.AsyncClient(base_url=self.target.url) as http:
             report, _, _ = await Client(http, created).report()
-        kinds = ["face", "gesture"] if self.started.camera else []
-        kinds += ["voice"] if self.started.microphone else []
-        self.result.read(report, kinds, questions)
+        self.result.read(report, self._kinds, questions)
 
 
 def _asks(message: Captured) -> bool:

@@ -12,11 +12,13 @@ from loadtest.figures import Samples, Summary, summarize
 from loadtest.processes import Snapshot, growth, kind_of
 from loadtest.result import ProcessResult, Series, SessionResult
 from loadtest.slo import UNITS
+from services.runtime.media import CHUNK_SAMPLES
 
 ASKED_FOR = frozenset({"not_sampled"})
 """Reasons of drops that are by design: the sampler takes 15 of 30 frames a second."""
 
 MEDIA = ("video", "audio")
+ANALYZED = {"face": "video", "gesture": "video", "voice": "audio"}
 SERIES_STEP_S = 2.0
 MIB = 2**20
 
@@ -47,7 +49,7 @@ def metrics(
     steady_sessions: int,
 ) -> dict[str, float]:
     """Every metric of slo.UNITS that could be measured."""
-    found = _latencies(stages) | _from_sessions(sessions) | _accounting(sessions)
+    found = _latencies(stages) | _from_sessions(sessions) | _accounting(sessions) | _bus(sessions)
     if processes and steady_sessions:
         total = sum(process.cores for process in processes.values())
         memory = sum(process.memory_mib for process in processes.values())
@@ -140,6 +142,36 @@ def _accounting(sessions: list[SessionResult]) -> dict[str, float]:
             lost = sum(_dropped(counts, but=ASKED_FOR))
             found[f"{kind}_dropped"] = 100 * lost / counts["received"]
     return found
+
+
+def _bus(sessions: list[SessionResult]) -> dict[str, float]:
+    """What was lost between the gateway and the analyzers, and what came over the bus."""
+    found: dict[str, float] = {}
+    for kind, medium in ANALYZED.items():
+        made = lost = 0
+        for session in sessions:
+            if session.accounting and (published := _published(session, medium)):
+                made += published
+                lost += max(0, published - session.accounting.get(kind, {}).get("received", 0))
+        if made:
+            found[f"bus_lost_{kind}"] = 100 * lost / made
+    heard = [session.heard for session in sessions if session.heard]
+    if chunks := sum(one.chunks for one in heard):
+        concealed = sum(one.concealed_samples for one in heard)
+        found["concealed"] = 100 * concealed / (chunks * CHUNK_SAMPLES)
+    unread = sum(one.numbers_unread for one in heard)
+    if numbers := unread + sum(one.numbers_read for one in heard):
+        found["burnt_unread"] = 100 * unread / numbers
+    return found
+
+
+def _published(session: SessionResult, medium: str) -> int:
+    """How many frames or chunks there were for the analyzers; 0 when nobody knows. The gateway
+    accounts for frames; of sound it accounts for packets, and chunks are counted by the newest
+    that came here."""
+    if medium == "video" and "gateway_video" in session.accounting:
+        return session.accounting["gateway_video"]["processed"]
+    return session.heard.made.get(medium, 0) if session.heard else 0
 
 
 def _dropped(counts: dict[str, int], but: Iterable[str] = ()) -> list[int]:

@@ -68,6 +68,19 @@ class Options(BaseModel):
     layers: bool = False
 
 
+class Heard(BaseModel):
+    """One session's media as it came over the bus to this process, with --nats."""
+
+    frames: int = 0
+    chunks: int = 0
+    made: dict[str, int] = {}
+    """video, audio: by the newest sequence, which counts those that were lost on the way here."""
+    concealed_samples: int = 0
+    numbers_read: int = 0
+    """Of burnt pictures."""
+    numbers_unread: int = 0
+
+
 class SessionResult(BaseModel):
     """One session, from its client's side."""
 
@@ -91,6 +104,7 @@ class SessionResult(BaseModel):
     """complete, what it lacks, or empty when none was asked for."""
     accounting: dict[str, dict[str, int]] = {}
     """By kind: received, processed, and dropped:REASON."""
+    heard: Heard | None = None
     hints_judged: bool = False
     """It is known which hints the recording must bring, or must not."""
     hints_expected: int = 0
@@ -160,6 +174,8 @@ class Result(BaseModel):
     trusted: bool = True
     distrust: list[str] = []
     """Why the figures can't be trusted."""
+    broken_off: bool = False
+    """It ended before its time; how is in `distrust`."""
     metrics: dict[str, float] = {}
     """Every figure that an SLO can name; their units are in loadtest/slo.py."""
     stages: dict[str, Summary] = {}
@@ -174,6 +190,11 @@ class Result(BaseModel):
     @property
     def kept(self) -> bool:
         return all(slo.kept for slo in self.slo)
+
+    def break_off(self, why: str) -> None:
+        """What there is, is here; it is not what was asked for."""
+        self.broken_off, self.trusted = True, False
+        self.distrust = [why, *self.distrust]
 
     def write(self, path: Path) -> None:
         path.write_text(self.model_dump_json(indent=1) + "\n")

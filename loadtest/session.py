@@ -133,6 +133,7 @@ class LoadSession:
             yield
             return
         self.probe = await self.tap.listen(session_id)
+        self.result.heard = self.probe.heard
         try:
             yield
         finally:

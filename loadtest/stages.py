@@ -16,6 +16,7 @@ The stages, in milliseconds:
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections import Counter, defaultdict
@@ -38,6 +39,7 @@ from loadtest.client import HeardHint
 from loadtest.clocks import Clocks
 from loadtest.figures import Samples
 from loadtest.recording import OPUS_RATE, OPUS_SAMPLES
+from loadtest.result import Heard
 from loadtest.tracks import PacketTrack
 from services.runtime.bus import now_us
 from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_RATE
@@ -110,10 +112,9 @@ class SessionProbe:
         self._audio: PacketTrack | None = None
         self._finder = ChirpFinder(SAMPLE_RATE)
         self.first_signal_s: float | None = None
-        self.unreadable = 0
-        """Burnt pictures whose number could not be read."""
-        self.frames = 0
-        self.chunks = 0
+        self.heard = Heard()
+        self.attached: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        """By kind: it has the session, and accounts for its media, if for none yet."""
         self.hints: list[str] = []
         """Triggers, in the order of their decisions."""
         self.triggers: dict[int, int] = {}
@@ -139,7 +140,8 @@ class SessionProbe:
             self._hint(Hint.FromString(data), arrived_us)
 
     def _frame(self, frame: VideoFrame, arrived_us: int) -> None:
-        self.frames += 1
+        self.heard.frames += 1
+        self.heard.made["video"] = frame.header.sequence + 1
         self._stages.clocks.heard(GATEWAY, frame.publish_time_us, arrived_us)
         captured_us = frame.header.capture_time_us
         self._stages.add_us("capture_to_publish_video", frame.publish_time_us - captured_us)
@@ -148,12 +150,16 @@ class SessionProbe:
         number = read_picture(frame.jpeg)
         sent_us = self._video.sent_at.get(number) if number is not None else None
         if number is None:
-            self.unreadable += 1
-        elif sent_us is not None:
+            self.heard.numbers_unread += 1
+            return
+        self.heard.numbers_read += 1
+        if sent_us is not None:
             self._stages.add_us("burnt_video", arrived_us - sent_us)
 
     def _chunk(self, chunk: AudioChunk, arrived_us: int) -> None:
-        self.chunks += 1
+        self.heard.chunks += 1
+        self.heard.made["audio"] = chunk.header.sequence + 1
+        self.heard.concealed_samples += chunk.concealed_samples
         captured_us = chunk.header.capture_time_us + CHUNK_US
         self._stages.add_us("capture_to_publish_audio", chunk.publish_time_us - captured_us)
         if self._audio is None or not self._finder.add(np.frombuffer(chunk.pcm, "<i2")):
@@ -165,13 +171,14 @@ class SessionProbe:
 
     def _signal(self, signal: Signal, arrived_us: int) -> None:
         body = signal.WhichOneof("body") or ""
+        name = Kind.Name(signal.kind).removeprefix("KIND_").lower()
         if body == "accounting":
+            self.attached[name].set()
             return
         self._stages.clocks.heard(signal.trace.worker, signal.trace.emitted_us, arrived_us)
         if self.first_signal_s is None:
             self.first_signal_s = time.monotonic()
         trace = signal.trace
-        name = Kind.Name(signal.kind).removeprefix("KIND_").lower()
         if body.endswith("_state"):
             self._ends[signal.end_us] = trace.emitted_us
             if len(self._ends) > KEPT_ENDS:

@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from loadtest import measure
+from loadtest import measure, slo
 from loadtest.figures import Samples, summarize
 from loadtest.processes import Snapshot
-from loadtest.result import ProcessResult, SessionResult
+from loadtest.result import Heard, ProcessResult, SessionResult
 from loadtest.slo import UNITS
 
 
@@ -71,6 +71,39 @@ def test_hints_count_only_where_it_is_known_what_is_right() -> None:
     assert found["hints_precision"] == 0
     assert "hints_recall" not in found
     assert "hints_precision" not in measure.metrics(others, {}, {}, 0)
+
+
+def test_frames_that_no_analyzer_got() -> None:
+    """The gateway publishes 1000 frames and face receives 300 of them: nobody dropped any."""
+    video = {"received": 2000, "processed": 1000, "dropped:not_sampled": 1000}
+    accounting = {"gateway_video": video} | {
+        kind: {"received": count, "processed": count}
+        for kind, count in {"face": 300, "gesture": 1000, "voice": 90}.items()
+    }
+    lossy = session(accounting=accounting, heard=Heard(chunks=80, made={"audio": 100}))
+    found = measure.metrics([lossy, session(accounting={})], {}, {}, 0)
+    assert found["face_dropped"] == found["accounting_errors"] == 0
+    assert found["bus_lost_face"] == 70
+    assert found["bus_lost_gesture"] == 0
+    assert found["bus_lost_voice"] == 10, "of those made, not of those that came to this process"
+    bound = {objective.metric: objective for objective in slo.load(slo.DEFAULT)}
+    for kind, kept in (("face", False), ("gesture", True), ("voice", False)):
+        assert bound[f"bus_lost_{kind}"].judge(found).kept is kept
+
+
+def test_an_analyzer_that_never_came_lost_all() -> None:
+    accounts = session().accounting
+    found = measure.metrics([session(accounting=accounts)], {}, {}, 0)
+    assert (found["bus_lost_face"], found["bus_lost_gesture"]) == (0, 100)
+    assert "bus_lost_voice" not in found, "who heard no chunk knows of none"
+
+
+def test_a_published_capture_is_counted_by_its_own_frames() -> None:
+    accounting = {"face": {"received": 60, "processed": 60}}
+    found = measure.metrics(
+        [session(accounting=accounting, heard=Heard(made={"video": 80}))], {}, {}, 0
+    )
+    assert found["bus_lost_face"] == 25
 
 
 def test_accounts_that_do_not_come_out() -> None:

@@ -64,6 +64,9 @@ async def test_two_sessions(greenroom: Greenroom, shared_data: Path, tmp_path: P
     assert all(s.packets_sent["video"] > 0 for s in result.sessions)
     for stage in ("bus_face", "face", "gesture", "voice", "glass_to_signal_voice", "burnt_audio"):
         assert result.stages[stage].count > 0, stage
+    for share in ("bus_lost_face", "bus_lost_gesture", "bus_lost_voice", "concealed"):
+        assert 0 <= result.metrics[share] < 100, share
+    assert result.metrics["burnt_unread"] < 100
     assert 1 < result.metrics["frames_per_second"] <= 16
     assert result.processes["gateway"].cores > 0
     page = await asyncio.to_thread((tmp_path / "report.html").read_text)

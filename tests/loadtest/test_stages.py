@@ -26,7 +26,7 @@ async def test_a_publisher_whose_clock_is_ahead_is_noticed(bus: Bus, nats_url: s
         probe = await tap.listen(session_id)
         await bus.publish_video(frame(session_id, publish_us=now_us() + BEHIND_US + 5_000 * MS))
         async with asyncio.timeout(10):
-            while not probe.frames:
+            while not probe.heard.frames:
                 await asyncio.sleep(0.01)
     assert stages.clocks.round_trip_us > 0
     assert "behind that of the gateway" in stages.clocks.doubts()[0]
