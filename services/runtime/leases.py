@@ -72,6 +72,8 @@ class Lease:
     """Set when the candidate is done: flush, publish the last, return."""
     erased: bool = False
     """Nothing may be said of the session any more."""
+    lost: bool = False
+    """Another worker has taken it."""
     task: asyncio.Task[None] | None = None
 
 
@@ -118,17 +120,20 @@ class Leases:
 
     async def serve(self) -> None:
         """Until cancelled; then lets go of every lease so that others go on at once."""
+        beat = asyncio.create_task(self._beat())
         loops = [
             asyncio.create_task(each)
-            for each in (self._beat(), self._watch_sessions(), self._watch_leases(), self._scan())
+            for each in (self._watch_sessions(), self._watch_leases(), self._scan())
         ]
         try:
-            done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([beat, *loops], return_when=asyncio.FIRST_COMPLETED)
             for loop in done:
                 loop.result()  # they end by an error alone
         finally:
             await tasks.end(loops)
             await self._let_go()
+            await tasks.end([beat])
+            await self._delete(f"{self._kind}.worker.{self._me.worker}")
 
     # --- what the others do
 
@@ -186,6 +191,7 @@ class Leases:
         lease = self._mine.get(name)
         if lease and not self._is_me(record) and revision > lease.revision:
             log.warning("lease lost", session=name, kind=self._kind)
+            lease.lost = True
             if lease.task:
                 self._end(lease.task)
 
@@ -303,7 +309,7 @@ class Leases:
             log.exception("session failed", session=session_id, kind=self._kind)
             # Ever more slowly: what fails for the session's own sake fails again.
             await asyncio.sleep(min(MAX_RETRY_S, RETRY_S * 2 ** (self._failures[session_id] - 1)))
-            await self._delete(f"{self._kind}.session.{session_id}", lease.revision)
+            await self._give_back(lease)
         finally:
             if finished:
                 self._failures.pop(session_id, None)
@@ -324,10 +330,17 @@ class Leases:
         await tasks.end(self._asking)  # first: one that is cancelled may still get its lease
         leases = list(self._mine.values())
         working = [lease.task for lease in leases if lease.task]
-        await tasks.end([*working, *self._ending], CLEANING_S)
-        for lease in leases:
-            await self._delete(f"{self._kind}.session.{lease.info.session_id}", lease.revision)
-        await self._delete(f"{self._kind}.worker.{self._me.worker}")
+        cleaning = asyncio.create_task(tasks.end([*working, *self._ending], CLEANING_S))
+        # Who goes on speaking is heard by others at once, while the last words are told here; of
+        # a session that has ended nobody says that it is done before they are.
+        for lease in (each for each in leases if not each.ended.is_set()):
+            await self._give_back(lease)
+        await cleaning
+        for lease in (each for each in leases if each.ended.is_set()):
+            await self._give_back(lease)
+
+    async def _give_back(self, lease: Lease) -> None:
+        await self._delete(f"{self._kind}.session.{lease.info.session_id}", lease.revision)
 
     async def _delete(self, key: str, revision: int | None = None) -> None:
         """Best effort: a lease that can't be deleted expires with the heartbeat, or is taken

@@ -67,6 +67,7 @@ class MediaSession(Generic[Message, Decoded]):
         analyzer: Analyzer[Decoded],
         kind: str,
         executor: ThreadPoolExecutor,
+        endings: ThreadPoolExecutor,
     ) -> None:
         self.ring: Ring[tuple[Message, int]] = Ring(source.capacity, kind, source.overflow)
         self.outbox: Outbox
@@ -74,9 +75,11 @@ class MediaSession(Generic[Message, Decoded]):
         self._analyzer: Analyzer[Decoded] = analyzer
         self._kind = kind
         self._executor = executor
+        self._endings = endings
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._scheduled: Future[None] | None = None
+        self._ending: Future[list[Observation]] | None = None
         self._age = telemetry.AGE.labels(kind)
         self._analysis = telemetry.ANALYSIS.labels(kind)
 
@@ -92,12 +95,21 @@ class MediaSession(Generic[Message, Decoded]):
         await asyncio.sleep(LAST_MEDIA_S)
 
     async def finish(self) -> None:
-        """Analyse what the ring still holds, then what the analyzer still keeps open."""
+        """Analyse what the ring still holds, then what the analyzer still keeps open.
+
+        Cancelled, it can be called again: the analyzer finishes once.
+        """
         await self._settled()
-        observations = await self._loop.run_in_executor(
-            self._executor, lambda: list(self._analyzer.finish())
-        )
+        # The analysis thread is done with this analyzer, but not with those of other sessions:
+        # they must not wait while the voice waits for its last text.
+        if self._ending is None:
+            self._ending = self._endings.submit(lambda: list(self._analyzer.finish()))
+        observations = await asyncio.shield(asyncio.wrap_future(self._ending))
         self.outbox.put(observations, Trace(received_us=now_us()))
+
+    async def hand_over(self) -> None:
+        """The next worker hears nothing of what was before it."""
+        await self.finish()
 
     async def abandon(self) -> None:
         """Count what is left as dropped; wait until the analysis thread has let go."""
@@ -195,6 +207,9 @@ class TextSession:
         )
         self.outbox.put(observations, Trace(received_us=now_us()))
 
+    async def hand_over(self) -> None:
+        """Nothing: the next worker is told the whole session."""
+
     async def abandon(self) -> None:
         """Nothing waits here: messages come one at a time."""
 
@@ -231,6 +246,10 @@ class Worker:
         # One thread: an analysis is one core's work (onnxruntime runs on one thread),
         # and a session's analyzer never meets itself.
         self.executor = ThreadPoolExecutor(1, self.name, scheduling.be_patient)
+        # Sessions wait at their end, so each may have its own thread there.
+        self.endings = ThreadPoolExecutor(
+            settings.worker_capacity, f"{self.name}-end", scheduling.be_patient
+        )
 
     async def serve(self, work: Callable[[Lease], Awaitable[None]]) -> None:
         leases = Leases(
@@ -239,7 +258,12 @@ class Worker:
         try:
             await leases.serve()
         finally:
-            await asyncio.to_thread(self.executor.shutdown, cancel_futures=True)
+            await self.stop()
+
+    async def stop(self) -> None:
+        """Ends the threads, each after what it does just now."""
+        for executor in (self.executor, self.endings):
+            await asyncio.to_thread(executor.shutdown, cancel_futures=True)
 
     def outbox(self, lease: Lease, accounting: Callable[[], Accounting]) -> Outbox:
         return Outbox(
@@ -260,7 +284,7 @@ async def media_work(
 ) -> None:
     """A media session from its lease to its last accounting."""
     made = await asyncio.get_running_loop().run_in_executor(worker.executor, analyzer)
-    session = MediaSession(source, made, worker.name, worker.executor)
+    session = MediaSession(source, made, worker.name, worker.executor, worker.endings)
     session.outbox = worker.outbox(lease, session.ring.accounting)
     await session.outbox.start()
     subscription = await source.subscribe(worker.bus, lease.info.session_id, session.take)
@@ -296,6 +320,10 @@ async def _live(
                 await subscription.unsubscribe()
         await session.finish()
         final = True
+    except asyncio.CancelledError:
+        if not (lease.lost or lease.erased):  # let go in order
+            await session.hand_over()
+        raise
     finally:
         try:
             if not final:

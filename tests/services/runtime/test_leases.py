@@ -182,6 +182,60 @@ async def test_an_orderly_stop_hands_over_at_once(bus: Bus, session_id: str) -> 
         await until(lambda: session_id in second.held)
 
 
+class Talkative(Holder):
+    """Has something to say still when its work is ended, until `said`."""
+
+    def __init__(self, bus: Bus, name: str) -> None:
+        super().__init__(bus, name)
+        self.ending = False
+        self.said = asyncio.Event()
+
+    async def _work(self, lease: Lease) -> None:
+        try:
+            await super()._work(lease)
+            await self.said.wait()
+        except asyncio.CancelledError:
+            self.ending = True
+            await self.said.wait()
+            raise
+
+
+@pytest.fixture
+def no_last_words_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.runtime.leases.CLEANING_S", 60.0)
+
+
+@pytest.mark.usefixtures("no_lease_expires", "no_last_words_are_cut_off")
+async def test_the_next_worker_does_not_wait_for_the_last_words(bus: Bus, session_id: str) -> None:
+    first, second = Talkative(bus, "first"), Holder(bus, "second")
+    async with serving(first) as stopped:
+        await until(lambda: session_id in first.held)
+        async with serving(second):
+            stopped.cancel()
+            await until(lambda: session_id in second.held)
+            assert first.ending
+            first.said.set()
+
+
+@pytest.mark.usefixtures("no_last_words_are_cut_off")
+async def test_of_a_session_that_has_ended_the_last_words_come_first(
+    bus: Bus, session_id: str
+) -> None:
+    """Else the next worker, who has nothing to say, would say that all is said."""
+    first, second = Talkative(bus, "first"), Holder(bus, "second")
+    async with serving(first) as stopped:
+        await until(lambda: session_id in first.held)
+        await put(bus, session_id, ended=True)
+        await until(lambda: session_id in first.finished)
+        async with serving(second):
+            stopped.cancel()
+            await until(lambda: first.ending)
+            await asyncio.sleep(EXPIRY.total_seconds() + 2 * HEARTBEAT_S)
+            assert session_id not in second.finished
+            first.said.set()
+            await until(lambda: session_id in second.finished)
+
+
 async def test_a_finished_session_is_not_taken_again(bus: Bus, session_id: str) -> None:
     first = Holder(bus, "first")
     async with serving(first):

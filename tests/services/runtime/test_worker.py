@@ -2,8 +2,9 @@
 
 import asyncio
 import secrets
+import threading
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
 import numpy as np
@@ -23,14 +24,13 @@ from greenroom.v1.signals_pb2 import (
 
 from services.runtime import tasks
 from services.runtime.analyzer import Observation
-from services.runtime.bus import STREAM, Bus, Recorded, now_us
+from services.runtime.bus import STREAM, SUBJECTS, Bus, Recorded, now_us
 from services.runtime.leases import Lease
 from services.runtime.media import CHUNK_SAMPLES, SAMPLE_RATE, Frame, Pcm
 from services.runtime.outbox import Outbox
 from services.runtime.settings import RuntimeSettings, WorkerSettings
 from services.runtime.sources import AudioSource, VideoSource
 from services.runtime.worker import (
-    LAST_MEDIA_S,
     MAX_AGE_US,
     VOICE_PATIENCE_S,
     TextMessage,
@@ -38,6 +38,12 @@ from services.runtime.worker import (
     media_work,
     text_work,
 )
+
+PATIENCE_S = 20.0
+"""How long a test waits for what should come: it says nothing of how soon."""
+
+AHEAD_US = 60_000_000
+"""Media of a minute later does not become stale, however slow the machine."""
 
 JPEG = simplejpeg.encode_jpeg(np.zeros((48, 64, 3), np.uint8))
 
@@ -128,15 +134,31 @@ class Session:
     def accounts(self) -> list[Accounting]:
         return [signal.accounting for signal in self.signals if signal.HasField("accounting")]
 
-    async def final(self) -> Accounting:
-        async with asyncio.timeout(8):
-            while not any(account.final for account in self.accounts()):
-                await asyncio.sleep(0.02)
-        return next(account for account in self.accounts() if account.final)
+    def said(self, body: str) -> list[Signal]:
+        return [signal for signal in self.signals if signal.HasField(body)]
 
-    async def until_account(self) -> None:
-        async with asyncio.timeout(8):
-            while not self.accounts():
+    async def final(self) -> Accounting:
+        return await self.until_account(lambda account: account.final)
+
+    async def until_account(
+        self, told: Callable[[Accounting], bool] = lambda _: True
+    ) -> Accounting:
+        """The first that tells it."""
+        await self.until(lambda: any(map(told, self.accounts())))
+        return next(filter(told, self.accounts()))
+
+    async def until_account_of(self, worker: str) -> None:
+        """It takes what is published from then on."""
+        await self.until(
+            lambda: any(signal.trace.worker == worker for signal in self.said("accounting"))
+        )
+
+    async def until_said(self, body: str, count: int) -> None:
+        await self.until(lambda: len(self.said(body)) >= count)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():
                 await asyncio.sleep(0.02)
 
 
@@ -184,8 +206,9 @@ async def test_every_frame_of_a_slow_worker_is_accounted_for(bus: Bus, nats_url:
         assert all(account.received == total(account) for account in live.accounts())
         states = [signal for signal in live.signals if signal.HasField("face_state")]
         assert len(states) == last.processed
+        waits = [signal.trace.received_us - signal.header.capture_time_us for signal in states]
+        assert max(waits) <= MAX_AGE_US
         ages = [signal.trace.emitted_us - signal.header.capture_time_us for signal in states]
-        assert max(ages) < MAX_AGE_US
         # A latest-frame slot, not a queue: the age does not grow.
         half = len(ages) // 2
         assert np.median(ages[half:]) < 2 * np.median(ages[:half]) + 50_000
@@ -201,11 +224,11 @@ async def test_stale_and_undecodable_media_give_no_result(bus: Bus, nats_url: st
     async with session(bus) as live, serving(worker, work):
         await live.until_account()
         await bus.publish_video(frame(live.id, 0, age_us=MAX_AGE_US + 1))
-        await asyncio.sleep(0.1)
-        broken = frame(live.id, 1)
+        await live.until_account(lambda account: "stale" in account.dropped)
+        broken = frame(live.id, 1, age_us=-AHEAD_US)
         broken.jpeg = b"\xff\xd8 this is no picture"
         await bus.publish_video(broken)
-        await asyncio.sleep(0.1)
+        await live.until_account(lambda account: "undecodable" in account.dropped)
         await live.end()
         last = await live.final()
         assert (last.received, last.processed) == (2, 0)
@@ -222,11 +245,12 @@ async def test_all_sound_is_analysed_and_the_end_flushes(bus: Bus, nats_url: str
     async with session(bus) as live, serving(worker, work):
         await live.until_account()
         for sequence in range(20):
-            header = Header(session_id=live.id, sequence=sequence, capture_time_us=now_us())
+            captured_us = now_us() + AHEAD_US
+            header = Header(session_id=live.id, sequence=sequence, capture_time_us=captured_us)
             await bus.publish_audio(
                 AudioChunk(header=header, pcm=bytes(2 * CHUNK_SAMPLES), sample_rate=SAMPLE_RATE)
             )
-        await asyncio.sleep(0.2)
+        await live.until_said("voice_state", 20)
         await live.end()
         last = await live.final()
         assert (last.received, last.processed) == (20, 20)
@@ -243,37 +267,36 @@ async def test_numbers_go_on_after_a_takeover(bus: Bus, nats_url: str) -> None:
             async def work(lease: Lease, worker: Worker = worker) -> None:
                 await media_work(worker, Looking, VideoSource(), lease)
 
-            before = len(live.accounts())
             async with serving(worker, work):
-                async with asyncio.timeout(8):
-                    while len(live.accounts()) == before:
-                        await asyncio.sleep(0.02)
+                await live.until_account_of(name)
+                before = len(live.said("face_state"))
                 for sequence in range(5):
-                    await bus.publish_video(frame(live.id, sequence))
-                    await asyncio.sleep(0.05)
-        await asyncio.sleep(0.2)
-        states = [signal for signal in live.signals if signal.HasField("face_state")]
+                    await bus.publish_video(frame(live.id, sequence, age_us=-AHEAD_US))
+                    await live.until_said("face_state", before + sequence + 1)
+        states = live.said("face_state")
         assert [signal.header.sequence for signal in states] == list(range(10))
-        assert {signal.trace.worker for signal in states} == {"first", "second"}
+        assert [signal.trace.worker for signal in states] == ["first"] * 5 + ["second"] * 5
         leases = {account.lease for account in live.accounts()}
         assert len(leases) == 2
 
 
 async def test_a_replayed_text_session_says_nothing_twice(bus: Bus, nats_url: str) -> None:
     async with session(bus) as live:
-        for name in ("first", "second"):
+        for name, answers in (("first", 2), ("second", 3)):
             worker = Worker(bus, Kind.KIND_ANSWERS, worker_settings(nats_url, name))
 
             async def work(lease: Lease, worker: Worker = worker) -> None:
                 await text_work(worker, Counting, lease)
 
             async with serving(worker, work):
-                await asyncio.sleep(1.5)
+                await live.until_account_of(name)
                 await live.say(SessionEvent(started=SessionStarted()))
-                await asyncio.sleep(0.5)
-        answers = [signal for signal in live.signals if signal.HasField("answer")]
-        assert [signal.answer.words for signal in answers] == [1, 2, 3]
-        assert [signal.header.sequence for signal in answers] == [0, 1, 2]
+                await live.until_said("answer", answers)
+        said = live.said("answer")
+        assert [signal.answer.words for signal in said] == [1, 2, 3]
+        assert [signal.header.sequence for signal in said] == [0, 1, 2]
+        subject = f"signals.{live.id}.{SUBJECTS[Kind.KIND_ANSWERS]}"
+        assert await bus.last_sequence(subject) == 2, "nor while it stopped"
 
 
 async def test_a_session_that_ends_while_its_past_is_learned_is_evaluated_as_a_whole(
@@ -302,7 +325,7 @@ async def test_a_session_that_ends_while_its_past_is_learned_is_evaluated_as_a_w
         assert last.answer.final
         assert last.answer.words == past + 2  # and the start and the end
         assert last.header.sequence >= said
-    await asyncio.to_thread(worker.executor.shutdown)
+    await worker.stop()
 
 
 async def test_signals_wait_for_a_stream_that_is_away_for_long(
@@ -318,21 +341,27 @@ async def test_signals_wait_for_a_stream_that_is_away_for_long(
     async with session(bus) as live, serving(worker, work):
         await live.until_account()
         await bus._js.delete_stream(STREAM)
-        await bus.publish_video(frame(live.id, 0))
+        await bus.publish_video(frame(live.id, 0, age_us=-AHEAD_US))
         await asyncio.sleep(1.0)  # it has given up by now
         async with await Bus.connect(settings, "operator"):
-            await bus.publish_video(frame(live.id, 1))
-            async with asyncio.timeout(8):
+            await bus.publish_video(frame(live.id, 1, age_us=-AHEAD_US))
+            async with asyncio.timeout(PATIENCE_S):
                 while await bus.last_sequence(f"signals.{live.id}.face") != 1:
                     await asyncio.sleep(0.05)
 
 
 class Lingering(Looking):
-    """Takes its time at the end."""
+    """Takes its time at the end, from `ending` until `go_on`; then it has something to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ending = threading.Event()
+        self.go_on = threading.Event()
 
     def finish(self) -> Iterable[Observation]:
-        time.sleep(0.6)
-        return []
+        self.ending.set()
+        self.go_on.wait(PATIENCE_S)
+        yield Observation(FaceState(frames=0), 0, 0, 1.0)
 
 
 async def test_work_that_is_cancelled_at_its_end_leaves_nobody_publishing(
@@ -343,14 +372,86 @@ async def test_work_that_is_cancelled_at_its_end_leaves_nobody_publishing(
     async with session(bus) as live:
         lease = Lease(SessionInfo(session_id=live.id), revision=1)
         lease.ended.set()
-        work = asyncio.create_task(media_work(worker, Lingering, VideoSource(), lease))
-        await asyncio.sleep(LAST_MEDIA_S + 0.3)
+        lingering = Lingering()
+        work = asyncio.create_task(media_work(worker, lambda: lingering, VideoSource(), lease))
+        assert await asyncio.to_thread(lingering.ending.wait, PATIENCE_S)
         work.cancel()
+        lingering.go_on.set()
         with suppress(asyncio.CancelledError):
             await work
-        await asyncio.sleep(0.3)
-        assert [account.final for account in live.accounts()] == [False]
-    await asyncio.to_thread(worker.executor.shutdown)
+        await live.until_account()
+        assert not any(account.final for account in live.accounts())
+    await worker.stop()
+
+
+async def test_the_end_of_one_session_holds_up_no_other(bus: Bus, nats_url: str) -> None:
+    worker = Worker(bus, Kind.KIND_FACE, worker_settings(nats_url, "shared"))
+    lingering = Lingering()
+    async with session(bus) as ending, session(bus) as going_on:
+        leases = [Lease(SessionInfo(session_id=each.id), 1) for each in (ending, going_on)]
+        leases[0].ended.set()
+        works = [
+            asyncio.create_task(media_work(worker, lambda: lingering, VideoSource(), leases[0])),
+            asyncio.create_task(media_work(worker, Looking, VideoSource(), leases[1])),
+        ]
+        assert await asyncio.to_thread(lingering.ending.wait, PATIENCE_S)
+        await going_on.until_account()
+        await bus.publish_video(frame(going_on.id, 0, age_us=-AHEAD_US))
+        await going_on.until_said("face_state", 1)
+        assert not ending.said("face_state")
+        lingering.go_on.set()
+        await ending.final()
+        assert len(ending.said("face_state")) == 1
+        leases[1].ended.set()
+        await asyncio.gather(*works)
+    await worker.stop()
+
+
+async def test_what_is_open_is_told_when_a_session_is_handed_over(bus: Bus, nats_url: str) -> None:
+    """But not that the kind is done with it: the next worker goes on."""
+    lingering = Lingering()
+    lingering.go_on.set()
+    async with session(bus) as live:
+        for name, analyzer in (("before", lingering), ("after", Looking())):
+            worker = Worker(bus, Kind.KIND_FACE, worker_settings(nats_url, name))
+
+            async def work(
+                lease: Lease, worker: Worker = worker, analyzer: Looking = analyzer
+            ) -> None:
+                await media_work(worker, lambda: analyzer, VideoSource(), lease)
+
+            async with serving(worker, work):
+                await live.until_account_of(name)
+                await bus.publish_video(frame(live.id, 0, age_us=-AHEAD_US))
+                await live.until_said("face_state", 1 if name == "before" else 3)
+        states = [signal.face_state.frames for signal in live.said("face_state")]
+        assert states == [1, 0, 1]
+        await live.until(lambda: live.accounts()[-1].processed == 1)
+        assert not any(account.final for account in live.accounts())
+
+
+@pytest.mark.parametrize("how", ["lost", "erased", "late"])
+async def test_what_is_open_is_told_in_time_or_not_at_all(
+    bus: Bus, nats_url: str, how: str
+) -> None:
+    """And only of a session that this worker has let go of by itself."""
+    worker = Worker(bus, Kind.KIND_FACE, worker_settings(nats_url, how))
+    lingering = Lingering()
+    async with session(bus) as live:
+        info = SessionInfo(session_id=live.id)
+        lease = Lease(info, 1, lost=how == "lost", erased=how == "erased")
+        work = asyncio.create_task(media_work(worker, lambda: lingering, VideoSource(), lease))
+        await live.until_account()
+        work.cancel()
+        if how == "late":
+            assert await asyncio.to_thread(lingering.ending.wait, PATIENCE_S)
+            work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+        assert lingering.ending.is_set() == (how == "late")
+        lingering.go_on.set()
+        await worker.stop()
+        assert not live.said("face_state")
 
 
 async def test_a_publisher_that_fails_fails_the_session(
@@ -369,7 +470,7 @@ async def test_a_publisher_that_fails_fails_the_session(
             async with asyncio.timeout(5):
                 await media_work(worker, Looking, VideoSource(), lease)
         monkeypatch.undo()
-    await asyncio.to_thread(worker.executor.shutdown)
+    await worker.stop()
 
 
 async def test_the_last_accounting_is_stored_though_one_was_broken_off(
