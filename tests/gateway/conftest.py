@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from sse_starlette.sse import AppStatus
 
 from deploy.ports import free_port
+from gateway import sessions
 from gateway.__main__ import listen
 from gateway.app import create_app
 from gateway.context import Context
@@ -80,8 +81,10 @@ RunGateway = Callable[..., AbstractAsyncContextManager[Gateway]]
 
 
 @pytest.fixture
-def run_gateway(nats_url: str) -> RunGateway:
+def run_gateway(nats_url: str, monkeypatch: pytest.MonkeyPatch) -> RunGateway:
     """``async with run_gateway(max_sessions=2) as gateway``."""
+    # The sessions that earlier tests left to this server take no places here.
+    monkeypatch.setattr(sessions, "ADOPT_S", 3_600)
 
     @contextlib.asynccontextmanager
     async def run(shared_port: int = 0, **settings: Any) -> AsyncIterator[Gateway]:

@@ -8,15 +8,15 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from greenroom.v1.session_pb2 import SessionEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from services.runtime.bus import Bus, Recorded
+from services.runtime.bus import Bus
 from tests.gateway.conftest import Gateway, RunGateway
 from tests.gateway.test_sdp import CHROMIUM
+from tests.gateway.test_sessions import events_of
 
 
 async def test_a_session(gateway: Gateway) -> None:
@@ -180,16 +180,7 @@ async def test_a_question_that_is_sent_again_is_asked_once(gateway: Gateway, bus
     body = {"question_id": session.created["questions"][0]["id"]}
     for ask in ("first", "first", "second"):
         assert (await session.post("question", body | {"ask": ask})).status_code == 204
-    seen: list[Recorded] = []
-
-    async def take(recorded: Recorded) -> None:
-        seen.append(recorded)
-
-    subscription = await bus.follow(session.id, take)
-    await asyncio.sleep(0.3)
-    await subscription.unsubscribe()
-    events = [each.message for each in seen if isinstance(each.message, SessionEvent)]
-    assert sum(each.HasField("question_started") for each in events) == 2
+    assert (await events_of(bus, session.id)).count("question_started") == 2
 
 
 async def test_unknown_paths_and_methods(gateway: Gateway) -> None:

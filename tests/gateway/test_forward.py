@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 
 import httpx
+import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from deploy.ports import free_port
@@ -15,6 +16,12 @@ from services.runtime.bus import Bus
 from tests.gateway.conftest import Gateway, RunGateway, Session
 from tests.gateway.test_sessions import joined, report_late, until, well_past_busy
 from tests.gateway.test_whip import connected, fragment, offer_of, trickle
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has room is heard, though the machine stands still; that nobody has is known at once."""
+    monkeypatch.setattr(sessions, "ROOM_PATIENCE_S", 10)
 
 
 @contextlib.asynccontextmanager

@@ -2,21 +2,25 @@
 
 import asyncio
 import contextlib
+import functools
+import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from greenroom.v1.common_pb2 import Header
 from greenroom.v1.media_pb2 import AudioChunk
-from greenroom.v1.session_pb2 import SessionEvent
+from greenroom.v1.session_pb2 import SessionEvent, SessionInfo
 
 from gateway import live, sessions
 from gateway.forward import FORWARDED
 from gateway.load import Load
 from services.runtime import tasks
-from services.runtime.bus import Bus, Recorded
+from services.runtime.bus import Bus, now_us
+from services.runtime.media import MICROSECONDS
 from tests.gateway.conftest import Gateway, RunGateway, Session
 from tests.gateway.test_whip import connected, offer_of
+from tests.stream import held
 
 
 @contextlib.asynccontextmanager
@@ -40,16 +44,8 @@ async def until(condition: Callable[[], object], patience_s: float = 10.0) -> No
 
 async def events_of(bus: Bus, session_id: str) -> list[str]:
     """Kinds of the session's events so far."""
-    got: list[str] = []
-
-    async def take(recorded: Recorded) -> None:
-        if isinstance(recorded.message, SessionEvent):
-            got.append(recorded.message.WhichOneof("body") or "")
-
-    subscription = await bus.follow(session_id, take, signals=())
-    await asyncio.sleep(0.3)
-    await subscription.unsubscribe()
-    return got
+    messages = [recorded.message for recorded in await held(bus, session_id, signals=())]
+    return [each.WhichOneof("body") or "" for each in messages if isinstance(each, SessionEvent)]
 
 
 async def until_ended(gateway: Gateway, session: Session, patience_s: float = 10.0) -> None:
@@ -115,9 +111,9 @@ async def test_a_gateway_short_of_time_refuses(run_gateway: RunGateway) -> None:
 
 
 async def well_past_busy(load: Load) -> None:
-    """At the threshold itself the mean fades below it again between two reports."""
-    await until(lambda: load.busy)
-    await asyncio.sleep(0.5)
+    """At the threshold itself the mean fades below it again between two reports; from twice that
+    it takes two seconds without any."""
+    await until(lambda: load._wait.value(time.monotonic()) > 2 * load._busy_s)
     assert load.busy
 
 
@@ -155,9 +151,19 @@ async def test_a_session_that_is_never_used(run_gateway: RunGateway) -> None:
 
 
 async def test_a_session_whose_time_is_over(run_gateway: RunGateway) -> None:
-    async with run_gateway(session_minutes=0.03) as gateway:
+    async with run_gateway(session_minutes=1) as gateway:
         session = await gateway.create()
+        made = await gateway.context.registry.find(session.id)
+        assert made.expires_us - made.created_us == 60 * MICROSECONDS
+
+        def let_expire(info: SessionInfo) -> None:
+            info.expires_us = now_us()
+
         async with joined(session):
+            here = gateway.context.sessions.get(session.id)
+            assert here
+            await gateway.context.registry.change(session.id, let_expire)
+            let_expire(here.info)  # as this gateway keeps it
             await until_ended(gateway, session)
         expired = await session.post("pause")
         assert expired.status_code == 401
@@ -189,47 +195,64 @@ async def test_a_session_of_another_gateway(
             session, other = await two.create(), await two.create()
             unused = await two.create()
             await session.post("question", {"question_id": session.created["questions"][0]["id"]})
-            await asyncio.sleep(2.5)
-            assert one.context.sessions.get(session.id) is None
+            ids = {session.id, other.id, unused.id}
+            await until(lambda: ids <= one.context.sessions._going.keys())
+            await next_round_of_adoption(one)
+            assert ids.isdisjoint(one.context.sessions._live)
             ended = await one.http.post(f"/api/sessions/{other.id}/end", headers=other.headers)
             assert ended.status_code == 204
             await until(lambda: two.context.sessions.get(other.id) is None)
             again = await two.http.get(f"/api/sessions/{other.id}", headers=other.headers)
             assert again.json()["state"] == "ended"
         await until(lambda: one.context.sessions.get(session.id))
+        await until(lambda: one.context.sessions.get(unused.id))
+        await next_round_of_adoption(one)
         orphan = one.context.sessions.get(session.id)
         assert orphan
         assert orphan.ever_connected, "its grace time has begun"
         state = await one.http.get(f"/api/sessions/{session.id}", headers=session.headers)
         assert state.json()["state"] == "disconnected"
-        await until(lambda: one.context.sessions.get(unused.id))
         waiting = one.context.sessions.get(unused.id)
         assert waiting
         assert not waiting.ever_connected, "it has the time that a first connection has"
 
 
-async def test_a_reconnection_at_another_gateway(run_gateway: RunGateway) -> None:
+async def next_round_of_adoption(gateway: Gateway) -> None:
+    """Until the round that may be under way is over, and another one after it."""
+    async with asyncio.timeout(20):
+        for _ in range(2):
+            began_us = gateway.context.sessions._adopted_us
+            while gateway.context.sessions._adopted_us == began_us:
+                await asyncio.sleep(0.02)
+
+
+async def test_a_reconnection_at_another_gateway(
+    run_gateway: RunGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One that was not sent home: the home sees the media elsewhere, and does not end the
     session."""
+    patient = functools.partialmethod(Bus.has_media, patience_s=10)
+    monkeypatch.setattr(Bus, "has_media", patient)
     async with run_gateway(grace_seconds=0.5) as one, run_gateway() as two:
         session = await one.create()
-        async with joined(session):
-            pass
-        moved = Session(two, session.created)
-        async with joined(moved, **{FORWARDED: "1"}):
 
-            async def send() -> None:
-                while True:
-                    await two.context.bus.publish_audio(
-                        AudioChunk(header=Header(session_id=session.id))
-                    )
-                    await asyncio.sleep(0.05)
+        async def send() -> None:
+            chunk = AudioChunk(header=Header(session_id=session.id))
+            while True:
+                await two.context.bus.publish_audio(chunk)
+                await asyncio.sleep(0.05)
 
-            sending = asyncio.create_task(send())
-            await until(lambda: one.context.sessions.get(session.id) is None)
-            sending.cancel()
-            assert not (await one.context.registry.find(session.id)).ended
-            assert two.context.sessions.get(session.id)
+        sending = asyncio.create_task(send())
+        try:
+            async with joined(session):
+                pass
+            moved = Session(two, session.created)
+            async with joined(moved, **{FORWARDED: "1"}):
+                await until(lambda: one.context.sessions.get(session.id) is None)
+                assert not (await one.context.registry.find(session.id)).ended
+                assert two.context.sessions.get(session.id)
+        finally:
+            await tasks.end([sending])
 
 
 async def test_requests_that_meet_the_end(gateway: Gateway) -> None:
@@ -253,8 +276,12 @@ async def test_nothing_is_left_of_a_session(gateway: Gateway) -> None:
         session = await gateway.create()
         async with joined(session):
             await session.post("end")
-    await asyncio.sleep(0.1)
-    left = {task for task in asyncio.all_tasks() - before if not task.done()}
-    assert not left
+
+    def left() -> set[asyncio.Task[object]]:
+        return {task for task in asyncio.all_tasks() - before if not task.done()}
+
+    with contextlib.suppress(TimeoutError):
+        await until(lambda: not left())
+    assert not left()
     assert not gateway.context.sessions._live
     assert not gateway.context.sessions._joining

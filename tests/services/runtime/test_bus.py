@@ -23,6 +23,7 @@ from deploy.ports import free_port, listens
 from services.runtime.bus import LEASES_BUCKET, SESSIONS_BUCKET, STREAM, Bus, Recorded
 from services.runtime.settings import RuntimeSettings
 from tests.conftest import NATS_SERVER
+from tests.stream import held
 
 
 def signal(session_id: str, sequence: int) -> Signal:
@@ -37,24 +38,12 @@ def event(session_id: str) -> SessionEvent:
     return SessionEvent(header=Header(session_id=session_id), started=SessionStarted())
 
 
-async def collect(bus: Bus, session_id: str, *, hints: bool = False) -> list[Recorded]:
-    seen: list[Recorded] = []
-
-    async def take(recorded: Recorded) -> None:
-        seen.append(recorded)
-
-    subscription = await bus.follow(session_id, take, hints=hints)
-    await asyncio.sleep(0.3)
-    await subscription.unsubscribe()
-    return seen
-
-
 async def test_a_replay_sees_one_order(bus: Bus) -> None:
     session_id = secrets.token_hex(8)
     await bus.publish_event(event(session_id))
     for sequence in range(5):
         await bus.publish_signal(signal(session_id, sequence))
-    first, second = await collect(bus, session_id), await collect(bus, session_id)
+    first, second = await held(bus, session_id), await held(bus, session_id)
     assert [recorded.message for recorded in first] == [recorded.message for recorded in second]
     assert [recorded.stream_sequence for recorded in first] == sorted(
         recorded.stream_sequence for recorded in first
@@ -70,7 +59,7 @@ async def test_the_same_message_is_stored_once(bus: Bus) -> None:
         await bus.publish_event(
             SessionEvent(header=Header(session_id=session_id), ended=SessionEnded()), "ended"
         )
-    assert len(await collect(bus, session_id, hints=True)) == 3
+    assert len(await held(bus, session_id, hints=True)) == 3
 
 
 async def test_two_workers_that_count_alike_are_both_heard(bus: Bus) -> None:
@@ -80,7 +69,7 @@ async def test_two_workers_that_count_alike_are_both_heard(bus: Bus) -> None:
         said = signal(session_id, 0)
         said.trace.worker = worker
         await bus.publish_signal(said)
-    assert len(await collect(bus, session_id)) == 2
+    assert len(await held(bus, session_id)) == 2
     await bus.purge(session_id)
 
 
@@ -88,7 +77,7 @@ async def test_the_newest_message_is_known_to_be_it(bus: Bus) -> None:
     session_id = secrets.token_hex(8)
     for sequence in range(3):
         await bus.publish_signal(signal(session_id, sequence))
-    assert [recorded.pending for recorded in await collect(bus, session_id)] == [2, 1, 0]
+    assert [recorded.pending for recorded in await held(bus, session_id)] == [2, 1, 0]
     await bus.purge(session_id)
 
 
@@ -110,13 +99,13 @@ async def test_purge_leaves_nothing(bus: Bus) -> None:
         await bus.publish_hint(Hint(header=Header(session_id=each), hint_id="1"))
         await bus.leases.put(f"face.session.{each}", b"held")
     await bus.purge(session_id)
-    assert await collect(bus, session_id, hints=True) == []
+    assert await held(bus, session_id, hints=True) == []
     with pytest.raises(KeyNotFoundError):
         await bus.sessions.get(session_id)
     with pytest.raises(KeyNotFoundError):
         await bus.leases.get(f"face.session.{session_id}")
     assert await bus.leases.get(f"face.session.{other}")
-    assert len(await collect(bus, other, hints=True)) == 3
+    assert len(await held(bus, other, hints=True)) == 3
     await bus.purge(other)
 
 
@@ -140,7 +129,7 @@ async def test_purge_overwrites_what_was_said(
     await bus.purge(session_id)
     assert await asyncio.to_thread(left, f"what {session_id} said") == 0
     assert await asyncio.to_thread(left, f"what {other} said") == 3
-    assert len(await collect(bus, other)) == 3
+    assert len(await held(bus, other)) == 3
     await bus.purge(other)
 
 
@@ -151,7 +140,7 @@ async def test_a_newer_or_broken_message_harms_nobody(bus: Bus) -> None:
     await bus._js.publish(f"signals.{session_id}.face", newer)
     await bus._js.publish(f"signals.{session_id}.face", b"\xff\xff no protobuf")
     await bus.publish_signal(signal(session_id, 1))
-    seen = await collect(bus, session_id)
+    seen = await held(bus, session_id, unreadable=1)
     assert [recorded.message.header.sequence for recorded in seen] == [0, 1]
     await bus.purge(session_id)
 
@@ -183,7 +172,7 @@ async def test_other_settings_are_taken_over_but_not_a_guests(
         assert await ages() == {settings.stream_max_age_hours * 3600}
     async with await Bus.connect(other, "owner"):
         assert await ages() == {2 * 3600}
-    assert len(await collect(bus, session_id)) == 1
+    assert len(await held(bus, session_id)) == 1
     async with await Bus.connect(settings, "owner"):
         assert await ages() == {settings.stream_max_age_hours * 3600}
 
@@ -248,7 +237,7 @@ async def test_what_is_said_while_a_session_is_erased_goes_too(bus: Bus) -> None
     await bus.publish_signal(signal(session_id, 0))
     assert not erasing.done()
     await erasing
-    assert await collect(bus, session_id) == []
+    assert await held(bus, session_id) == []
 
 
 async def test_whether_a_session_has_begun(bus: Bus) -> None:
