@@ -148,6 +148,76 @@ async def test_read_aloud_and_without_hints(page: Page, greenroom: Greenroom) ->
     await expect(page.locator(".hint")).to_have_count(0)
 
 
+READ_BY_HAND = """
+speechSynthesis.cancel = () => {};
+speechSynthesis.speak = (said) => {
+  window.read = () => { window.read = null; said.dispatchEvent(new Event('end')); };
+};
+"""
+"""A voice that reads until the test says that it has read."""
+
+READ_S = 3.0
+
+
+async def read_next(page: Page) -> None:
+    """The next question is being read aloud."""
+    await page.get_by_role("button", name="Next question").click()
+    await page.wait_for_function("() => Boolean(window.read)")
+
+
+async def test_reading_a_question_aloud_takes_no_time_of_an_answer(page: Page) -> None:
+    await page.add_init_script(READ_BY_HAND)
+    await begin(page, questions=2)
+    for _ in range(2):  # the first caption may be of what was said before the question
+        await heard_anew(page)
+    await page.get_by_role("button", name="Read aloud").click()
+    await read_next(page)
+    await expect(page.get_by_role("timer")).to_have_text("0:00")
+    await page.wait_for_timeout(1000 * READ_S)
+    await expect(page.get_by_role("timer")).to_have_text("0:00")
+    await expect(page.get_by_text("Paused.")).to_be_hidden()
+    await expect(page.locator(".paused")).to_have_count(0)
+    await page.evaluate("read()")
+    await under_way(page)
+    for _ in range(2):
+        await heard_anew(page)
+    report = await finish(page)
+    first, second = report["questions"]
+    [answered_s] = [m["value"] for m in first["measures"] if m["measure"] == "answer_time"]
+    asked_s = (int(first["end_ms"]) - int(first.get("start_ms", 0))) / 1000
+    assert answered_s <= asked_s - READ_S + 0.01, "times of a report are of whole milliseconds"
+    assert second["words"]
+
+
+async def test_an_answer_goes_on_when_the_question_read_aloud_is_not_asked(page: Page) -> None:
+    """Refused, or left in the middle."""
+    await page.add_init_script(READ_BY_HAND)
+    await begin(page, questions=2)
+    await page.get_by_role("button", name="Read aloud").click()
+    refused = {"error": "Not this question.", "what_to_do": "Go on."}
+    await page.route("**/question", lambda route: route.fulfill(status=422, json=refused))
+    await read_next(page)
+    async with page.expect_response("**/resume"):
+        await page.evaluate("read()")
+    await expect(page.get_by_text("Not this question.")).to_be_visible()
+    await under_way(page)
+    await expect(page.get_by_text("Paused.")).to_be_hidden()
+    await page.unroute("**/question")
+    await read_next(page)
+    await page.reload()
+    await expect(page.get_by_text("Paused.")).to_be_visible()
+    await expect(page.get_by_text("Question 1 of 2")).to_be_visible()
+    async with page.expect_response("**/resume"):
+        await page.get_by_role("button", name="Go on").click()
+    await under_way(page)
+    await read_next(page)
+    await page.evaluate("read()")
+    await expect(page.get_by_text("Question 2 of 2")).to_be_visible()
+    await under_way(page)
+    report = await finish(page)
+    assert len(report["questions"]) == 2
+
+
 async def test_permission_denied_then_given_for_sound_alone(
     browser: Browser, greenroom: Greenroom
 ) -> None:

@@ -67,6 +67,7 @@ export class Practice extends EventTarget {
     this.hints = new Set();
     /** @type {Promise<void> | null} until the first connection */
     this.connecting = null;
+    this.asking = false;
     this.ending = false;
     this.closed = new AbortController();
   }
@@ -80,12 +81,14 @@ export class Practice extends EventTarget {
     return this.questions[this.running.index] ?? null;
   }
 
+  /** By the candidate: while the next question is read aloud, the present one only rests. */
   get paused() {
-    return this.running.pausedAt !== null;
+    return this.running.pausedAt !== null && !this.asking;
   }
 
   /** Time on the present question, without the pauses. */
   get answeringMs() {
+    if (this.asking) return 0;
     const { askedAt, pausedMs, pausedAt } = this.running;
     return (pausedAt ?? Date.now()) - askedAt - pausedMs;
   }
@@ -182,33 +185,54 @@ export class Practice extends EventTarget {
   // --- the interview
 
   /**
-   * Asks a question, for the first time or once more.
+   * Asks a question, for the first time or once more. Reading it aloud belongs to no answer:
+   * the one before rests meanwhile, and is paused for whoever leaves and comes back.
    * @param {number} index
    * @param {number} attempt
+   * @param {(() => Promise<void>) | null} read it aloud
    */
-  async ask(index, attempt) {
+  async ask(index, attempt, read = null) {
     const { id } = this.questions[index];
     // However often it is sent, it is asked once.
     const ask = crypto.randomUUID();
-    await this.#surely(() => this.api.question(this.id, id, attempt, ask));
-    this.#remember({ index, attempt, askedAt: Date.now(), pausedMs: 0, pausedAt: null });
-    if (!this.recorder?.recorder) this.#record();
+    this.asking = true;
+    try {
+      if (read && this.question) await this.#rest();
+      await read?.();
+      if (this.closed.signal.aborted || this.ending) return;
+      await this.#surely(() => this.api.question(this.id, id, attempt, ask));
+      const { pausedAt } = this.running;
+      const askedAt = Date.now();
+      this.#remember({ index, attempt, askedAt, pausedMs: 0, pausedAt: pausedAt && askedAt });
+      if (!this.recorder?.recorder) this.#record();
+    } finally {
+      this.asking = false;
+      if (this.paused && !this.closed.signal.aborted && !this.ending) await this.resume();
+    }
   }
 
   /** Only black and silence are sent until `resume`. */
   async pause() {
     this.devices.enable(false);
-    this.#remember({ pausedAt: Date.now() });
     void this.recorder?.stop();
-    await this.#surely(() => this.api.pause(this.id));
+    await this.#rest();
   }
 
   async resume() {
-    await this.#surely(() => this.api.resume(this.id));
-    const { pausedAt, pausedMs } = this.running;
-    this.#remember({ pausedAt: null, pausedMs: pausedMs + Date.now() - (pausedAt ?? Date.now()) });
-    this.devices.enable(true);
-    this.#record();
+    try {
+      await this.#surely(() => this.api.resume(this.id));
+      const { pausedAt, pausedMs } = this.running;
+      this.#remember({ pausedAt: null, pausedMs: pausedMs + Date.now() - (pausedAt ?? Date.now()) });
+    } finally {
+      this.devices.enable(!this.paused);
+    }
+    if (!this.recorder?.recorder) this.#record();
+  }
+
+  /** The present answer's time stands still until `resume`. */
+  async #rest() {
+    this.#remember({ pausedAt: Date.now() });
+    await this.#surely(() => this.api.pause(this.id));
   }
 
   /** The report follows within seconds. */
@@ -218,7 +242,11 @@ export class Practice extends EventTarget {
       await this.#surely(() => this.api.end(this.id));
     } catch (problem) {
       this.ending = problem instanceof ApiProblem && problem.over;
-      if (!this.ending) throw problem;
+      if (!this.ending) {
+        // The answer may rest since the next question was read aloud.
+        this.devices.enable(!this.paused);
+        throw problem;
+      }
     }
     await this.recorder?.stop();
     this.#finish('over');

@@ -111,14 +111,14 @@ async function interview(root, context, practice) {
     const asked = practice.questions[index];
     draw(index);
     question.focus({ preventScroll: true });
+    reading = new AbortController();
+    const heard = AbortSignal.any([reading.signal, signal]);
     // The answer's time begins when the question has been heard.
-    if (store.preferences.readAloud) {
-      reading = new AbortController();
-      await speak(asked.text, AbortSignal.any([reading.signal, signal]));
-    }
+    const read = store.preferences.readAloud ? () => speak(asked.text, heard) : null;
+    await tried(() => practice.ask(index, attempt, read));
     if (signal.aborted) return;
+    if (practice.running.index !== index) draw(Math.max(0, practice.running.index)); // refused
     words.clear();
-    await tried(() => practice.ask(index, attempt));
     busy(false);
   }
 
