@@ -57,6 +57,12 @@ ERRORS = (
     turn.TurnError,
 )
 MAX_CAPACITY = 256
+ANSWER_TIMEOUT_S = 5.0
+"""An endpoint without load that takes longer answers nobody."""
+
+RESULT, PAGE = "result.json", "report.html"
+EARLIER = "earlier-"
+"""An older RESULT and PAGE are kept under this prefix: they must not pass for the new run's."""
 
 
 def loadtest(
@@ -110,8 +116,9 @@ def loadtest(
 
     Exit code 0: every objective was kept, or a capacity found; 1: one broke, at once with
     --find-capacity; 2: the test could not be run; 3: its figures can't be trusted, as when the
-    load generator was too busy or clocks do not agree. With --find-capacity the result is that of
-    the most sessions that held.
+    load generator was too busy, clocks do not agree, or the run was broken off: after one Ctrl-C
+    what was measured until then is written. With --find-capacity the result is that of the most
+    sessions that held.
     """
     console = Console()
     codec = codec.upper()
@@ -143,17 +150,21 @@ def loadtest(
             prometheus.check(ask_prometheus)
         if (burn or at == "bus") and not nats:
             raise RunError("this reads from and writes to the bus: give --nats URL")
+        if at == "bus" and profile != "perfect":
+            raise RunError("--profile is the network of WebRTC clients: --at bus has none")
         plan = Plan(
             target=target,
             recordings=[],
             options=options,
             nats_url=nats,
             endpoints=[] if no_metrics else _endpoints(metrics or [], target),
-            objectives=_objectives(slo_file),
+            objectives=_objectives(slo_file, target),
             network=Network(ice_servers=servers),
         )
         prepare = _with_capture if at == "bus" else _with_recordings
+        _check_answer(target)
         plan = prepare(plan, recording or [], console)
+        _set_aside(out)
         if find_capacity:
             found = _capacity(plan, limit, console)
             result, trusted, kept = found.result, found.trusted, found.sessions > 0
@@ -161,7 +172,7 @@ def loadtest(
             result = _shown(plan, console)
             trusted, kept = result.trusted, result.kept
         try:
-            if ask_prometheus:
+            if ask_prometheus and not result.broken_off:
                 _ask(ask_prometheus, result, console)
         finally:
             _write(result, out, console)
@@ -213,10 +224,33 @@ def _checked_url(option: str, text: str) -> str:
     return text
 
 
-def _objectives(path: Path | None) -> list[slo.Objective]:
+def _check_answer(target: Target) -> None:
+    """Whatever it says: before recordings are encoded for nobody."""
+    try:
+        httpx.get(target.name, timeout=ANSWER_TIMEOUT_S)
+    except httpx.HTTPError as error:
+        what_to_do = (
+            "is the address right, and open from here?"
+            if target.whip
+            else "start it with `greenroom run`, or give --url"
+        )
+        raise RunError(f"nothing answers at {target.name} ({error}): {what_to_do}") from error
+
+
+def _set_aside(out: Path) -> None:
+    for name in (RESULT, PAGE):
+        if (out / name).exists():
+            (out / name).replace(out / f"{EARLIER}{name}")
+
+
+def _objectives(path: Path | None, target: Target) -> list[slo.Objective]:
     if path is None:
         return []
-    return slo.load(slo.DEFAULT if str(path) == "default" else path)
+    return _default_objectives(target) if str(path) == "default" else slo.load(path)
+
+
+def _default_objectives(target: Target) -> list[slo.Objective]:
+    return slo.default(greenroom=not target.whip)
 
 
 def _endpoints(named: list[str], target: Target) -> list[Endpoint]:
@@ -295,7 +329,7 @@ def _shown(plan: Plan, console: Console) -> Result:
 
 def _capacity(plan: Plan, limit: int, console: Console) -> capacity.Capacity:
     if not plan.objectives:
-        plan = replace(plan, objectives=slo.load(slo.DEFAULT))
+        plan = replace(plan, objectives=_default_objectives(plan.target))
     search = capacity.Search(min(limit, MAX_CAPACITY))
 
     def at(sessions: int) -> Result:
@@ -306,7 +340,9 @@ def _capacity(plan: Plan, limit: int, console: Console) -> capacity.Capacity:
     found = capacity.find(search, at)
     least = "" if found.trusted else "at least "
     console.print(f"\n[bold]Capacity: {least}{found.sessions} sessions[/] kept every objective.")
-    if not found.trusted:
+    if found.result.broken_off:
+        console.print("The search did not come to its end:")
+    elif not found.trusted:
         console.print("The search ended where figures can't be trusted, not at the system's limit:")
     elif not found.culprits:
         console.print(f"Nothing broke up to {search.held}: raise --limit to go on.")
@@ -317,12 +353,12 @@ def _capacity(plan: Plan, limit: int, console: Console) -> capacity.Capacity:
 
 def _write(result: Result, out: Path, console: Console) -> None:
     try:
-        result.write(out / "result.json")
-        html.write(result, out / "report.html")
+        result.write(out / RESULT)
+        html.write(result, out / PAGE)
     except OSError as error:
         raise _unwritable(out, error) from error
     width = shutil.get_terminal_size().columns
-    console.print(f"Result: {out / 'result.json'} and {out / 'report.html'}", width=max(80, width))
+    console.print(f"Result: {out / RESULT} and {out / PAGE}", width=max(80, width))
 
 
 def compare(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -42,7 +44,10 @@ SETTLE_S = 2.0
 """After the last session has joined, before the steady part begins."""
 
 LEAVE_S = 10.0
-"""For a session that is broken off to leave its connection."""
+"""For a session that is broken off to get its report or leave its connection."""
+
+STOPS = (signal.SIGINT, signal.SIGTERM)
+"""What breaks a run off: a person's Ctrl-C, a scheduler's end of patience."""
 
 TICK_S = 1.0
 SCRAPE_S = 2.0
@@ -110,6 +115,7 @@ class LoadTest:
         """Names at whose URL more than one process answered."""
         self._items = Counter[tuple[str, str, str]]()
         self._ending = False
+        self._broken_off = False
 
     async def run(self) -> Result:
         options = self._plan.options
@@ -121,10 +127,11 @@ class LoadTest:
             bus = None
             if self._plan.capture is not None:
                 bus = await stack.enter_async_context(await self._bus())
-            if self._plan.target.url:
+            if not self._plan.target.whip:
                 await self._stages.clocks.ask(http, f"{self._plan.target.url}/healthz")
             before = await self._first_look(http)
             await stack.enter_async_context(self._watch)
+            stack.enter_context(self._stoppable())
             started = time.monotonic()
             running = [
                 asyncio.create_task(self._one(number, tap, bus))
@@ -136,13 +143,39 @@ class LoadTest:
                 await self._watch_over(http, started, end, running)
                 ended = time.monotonic()
                 self._ending = True
-                await asyncio.gather(*running)
+                await self._let_end(running)
             finally:
                 await tasks.end(running, LEAVE_S)
             after = await self._scrape(http)
             for name, snapshot in after.items():
                 self._items += growth(before.get(name, Snapshot()), snapshot).items
-        return self._result(started, min(steady, ended), ended)
+        result = self._result(started, min(steady, ended), ended)
+        if self._broken_off:
+            result.break_off(
+                f"the run was broken off after {ended - started:.0f} of {end - started:.0f} s: "
+                "reports may be missing"
+            )
+        return result
+
+    @contextlib.contextmanager
+    def _stoppable(self) -> Iterator[None]:
+        """Inside, the first of STOPS ends the run with what it measured, the next one all."""
+        loop = asyncio.get_running_loop()
+
+        def let_go() -> None:
+            for number in STOPS:
+                loop.remove_signal_handler(number)
+
+        def stop() -> None:
+            self._broken_off = True
+            let_go()
+
+        for number in STOPS:
+            loop.add_signal_handler(number, stop)
+        try:
+            yield
+        finally:
+            let_go()
 
     async def _bus(self) -> Bus:
         url = self._plan.nats_url
@@ -175,9 +208,11 @@ class LoadTest:
     async def _one(self, number: int, tap: BusTap | None, bus: Bus | None) -> None:
         options = self._plan.options
         session = self._session(number, tap, bus)
-        self._sessions.append(session)
         start_s = options.ramp_s * number / options.sessions
         await asyncio.sleep(start_s)
+        if self._ending:
+            return
+        self._sessions.append(session)
         seconds = options.ramp_s + options.duration_s - start_s
         await session.run(lambda: self._ending, seconds)
 
@@ -203,9 +238,11 @@ class LoadTest:
         end: float,
         running: list[asyncio.Task[None]],
     ) -> None:
-        """Looks every second until the end, or until no session is left."""
+        """Looks every second until the end, a stop, or until no session is left."""
         looked = 0.0
-        while (now := time.monotonic()) < end and not all(task.done() for task in running):
+        while (now := time.monotonic()) < end and not (
+            self._broken_off or all(task.done() for task in running)
+        ):
             if now - looked >= SCRAPE_S:
                 await self._look(http, started)
                 looked = now
@@ -215,6 +252,16 @@ class LoadTest:
         if all(s.result.error for s in self._sessions):
             errors = Counter(session.result.error for session in self._sessions)
             raise RunError("no session got through: " + "; ".join(errors))
+
+    async def _let_end(self, running: list[asyncio.Task[None]]) -> None:
+        """Until every session has its report; after a stop they have LEAVE_S for it."""
+        left, deadline = set(running), math.inf
+        while left and time.monotonic() < deadline:
+            if self._broken_off:
+                deadline = min(deadline, time.monotonic() + LEAVE_S)
+            done, left = await asyncio.wait(left, timeout=TICK_S)
+            for task in done:
+                task.result()
 
     async def _look(self, http: httpx.AsyncClient, started: float) -> None:
         found = await self._scrape(http)

@@ -70,6 +70,9 @@ SHARES = (
 )
 """Per cent. Frames that the sampler left out as asked are not dropped."""
 
+OF_ANY_ENDPOINT = ("join_", "failed", "refused", "loss_", "jitter_")
+"""What metrics begin with that need no Greenroom: joining, and RTCP's reports."""
+
 COUNTS = ("accounting_errors", "frames_per_second")
 CORES = ("cores", "cores_per_session")
 PROCESSES = ("gateway", "aggregator", "face", "gesture", "voice", "answers")
@@ -136,6 +139,12 @@ def load(path: Path) -> list[Objective]:
     if not isinstance(content, dict) or not content:
         raise SloError(f'{path}: must hold lines such as  glass_to_hint_p95: "< 400 ms"')
     return [objective(str(metric), str(text)) for metric, text in content.items()]
+
+
+def default(*, greenroom: bool = True) -> list[Objective]:
+    """The design's budget; of another WHIP endpoint what any of them can be measured by."""
+    found = load(DEFAULT)
+    return found if greenroom else [o for o in found if o.metric.startswith(OF_ANY_ENDPOINT)]
 
 
 def objective(metric: str, text: str) -> Objective:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.client import Client
+from loadtest.receivers import receiver
 from loadtest.result import read
 from tests.system.conftest import BODY, Greenroom, recording, start, stop
 
@@ -133,11 +135,62 @@ async def test_a_broken_objective_and_a_lossy_network(
     assert session.first_signal_ms is not None
 
 
+async def test_one_ctrl_c_ends_a_run_with_what_it_measured(
+    greenroom: Greenroom, shared_data: Path, tmp_path: Path
+) -> None:
+    """The sessions that joined end in order; the one that has not begun is not there."""
+    running = await asyncio.create_subprocess_exec(
+        GREENROOM,
+        *("loadtest", "--url", greenroom.url, "--recording", str(shared_data / DEMO)),
+        *("--sessions", "2", "--ramp", "600", "--duration", "600", "--no-metrics"),
+        *("--out", str(tmp_path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert running.stdout is not None
+    said = ""
+    while "1/2 sessions" not in said:
+        line = await running.stdout.readline()
+        assert line, said
+        said += line.decode()
+    running.send_signal(signal.SIGINT)
+    rest, _ = await running.communicate()
+    said += rest.decode()
+    assert running.returncode == 3, said
+    result = await asyncio.to_thread(read, tmp_path / "result.json")
+    assert result.broken_off
+    assert not result.trusted
+    assert "broken off after" in result.distrust[0]
+    [session] = result.sessions
+    assert (session.outcome, session.report) == ("completed", "complete"), said
+    assert "broken off after" in await asyncio.to_thread((tmp_path / "report.html").read_text)
+
+
+async def test_the_capacity_of_an_endpoint_that_is_no_greenroom(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    """Joining and media are all that it can be judged by."""
+    async with receiver("loadtest.peers.bare") as (_, url):
+        code, said = await command(
+            *("loadtest", "--whip", f"{url}/whip", "--recording", str(shared_data / DEMO)),
+            *("--find-capacity", "--limit", "1", "--duration", "4", "--out", str(tmp_path)),
+        )
+    result = await asyncio.to_thread(read, tmp_path / "result.json")
+    judged = {slo.metric: slo.kept for slo in result.slo}
+    assert judged.keys() == {"join_p95", "failed", "refused"}
+    assert judged["failed"], said
+    assert judged["refused"], said
+    assert [s.outcome for s in result.sessions] == ["completed"]
+    # How fast it was joined, and whether that can be trusted, is the machine's.
+    assert code == (3 if not result.trusted else 0 if result.kept else 1), said
+    assert ("Capacity: 1 sessions" in said) == (code == 0), said
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--url", "http://127.0.0.1:9", "--no-metrics"], "no session got through"),
-        (["--url", "http://127.0.0.1:9"], "no metrics at"),
+        (["--whip", "{url}/none", "--no-metrics"], "no session got through: /none: 405"),
+        (["--metrics", "face={url}/none"], "no metrics at"),
         (["--nats", "nats://127.0.0.1:9", "--no-metrics"], "NATS at nats://127.0.0.1:9"),
         (["--profile", "moon"], "perfect, wifi, 4g, bad"),
         (["--slo", "/none.yaml"], "can't be read"),
@@ -147,12 +200,12 @@ async def test_a_broken_objective_and_a_lossy_network(
     ],
 )
 async def test_what_can_not_be_run(
-    shared_data: Path, tmp_path: Path, arguments: list[str], says: str
+    greenroom: Greenroom, shared_data: Path, tmp_path: Path, arguments: list[str], says: str
 ) -> None:
     code, said = await command(
-        *("loadtest", "--recording", str(shared_data / DEMO), "--duration", "3"),
-        *arguments,
-        *("--out", str(tmp_path)),
+        *("loadtest", "--url", greenroom.url, "--recording", str(shared_data / DEMO)),
+        *(argument.format(url=greenroom.url) for argument in arguments),
+        *("--duration", "3", "--out", str(tmp_path)),
     )
     assert code == 2, said
     assert says in " ".join(said.split())

@@ -71,6 +71,15 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         slo.load(tmp_path / "none.yaml")
 
 
+def test_an_endpoint_that_is_no_greenroom_has_no_signals() -> None:
+    metrics = {"join_p95": 100.0, "failed": 0.0, "refused": 0.0}
+    plain = slo.default(greenroom=False)
+    assert [objective.metric for objective in plain] == ["join_p95", "failed", "refused"]
+    assert all(judged.kept for judged in slo.judge(plain, metrics))
+    broken = [judged.metric for judged in slo.judge(slo.default(), metrics) if not judged.kept]
+    assert broken == ["first_signal_p95"], "a Greenroom without any signal breaks its budget"
+
+
 def test_the_default_file_is_the_designs_budget() -> None:
     bounds = {objective.metric: objective.bound for objective in slo.load(slo.DEFAULT)}
     assert bounds["glass_to_hint_p95"] == 400
