@@ -17,12 +17,12 @@ from gateway import video
 from gateway.assembly import EncodedFrame
 from gateway.capture_clock import CaptureClock, SenderClock
 from gateway.video import JpegEncoder, Sampler, VideoReceiver
-from services.runtime.bus import now_us
 from services.runtime.ledger import Ledger
 from services.runtime.media import MICROSECONDS
 from tests.gateway import media
 
 FRAME_US = MICROSECONDS // media.FPS
+START_US = 10**15
 PICTURES = media.pictures(60)
 LAYERED = media.vp8(PICTURES, layers=True, keys=(0, 32))
 
@@ -33,11 +33,24 @@ def executor() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
-def encoded_frames(start_us: int) -> list[EncodedFrame]:
+class Clock:
+    """The gateway's, which a test moves on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.us = START_US
+        monkeypatch.setattr(video, "now_us", lambda: self.us)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def encoded_frames() -> list[EncodedFrame]:
     return [
         EncodedFrame(
             "vp8", frame.data, i * media.VIDEO_STEP, frame.key, frame.layer == 2,
-            start_us + i * FRAME_US,
+            START_US + i * FRAME_US,
         )
         for i, frame in enumerate(LAYERED)
     ]  # fmt: skip
@@ -46,7 +59,8 @@ def encoded_frames(start_us: int) -> list[EncodedFrame]:
 class Received:
     """A receiver with what it published; `processed` is counted as the outlet would."""
 
-    def __init__(self, executor: ThreadPoolExecutor, rate: float = 15) -> None:
+    def __init__(self, executor: ThreadPoolExecutor, clock: Clock, rate: float = 15) -> None:
+        self.clock = clock
         self.frames: list[VideoFrame] = []
         self.ledger = Ledger("gateway_video")
         self.lost_state = 0
@@ -71,21 +85,23 @@ class Received:
         return dict(accounting.dropped)
 
 
-async def take_paced(got: Received, frames: list[EncodedFrame]) -> None:
-    """Each frame when the one before it is through, as with a decoder that keeps up."""
+async def take_paced(got: Received, frames: list[EncodedFrame], late_us: int = 0) -> None:
+    """Each frame so late, and when the one before it is through, as with a decoder that keeps
+    up."""
     for frame in frames:
+        got.clock.us = frame.arrival_us + late_us
         got.receiver.take(frame)
         while got.receiver._scheduled is not None:
             await asyncio.sleep(0)
     await got.receiver.close()
 
 
-async def test_skipping_changes_no_picture(executor: ThreadPoolExecutor) -> None:
+async def test_skipping_changes_no_picture(executor: ThreadPoolExecutor, clock: Clock) -> None:
     """Half of the frames are never decoded, and what is published is as with a full decode."""
-    frames = encoded_frames(now_us())
-    skipping = Received(executor)
+    frames = encoded_frames()
+    skipping = Received(executor, clock)
     await take_paced(skipping, frames)
-    full = Received(executor)
+    full = Received(executor, clock)
     await take_paced(
         full,
         [
@@ -100,13 +116,12 @@ async def test_skipping_changes_no_picture(executor: ThreadPoolExecutor) -> None
     assert skipping.check_accounting() == full.check_accounting() == {"not_sampled": 30}
 
 
-async def test_what_is_published(executor: ThreadPoolExecutor) -> None:
-    start = now_us()
-    got = Received(executor)
-    await take_paced(got, encoded_frames(start))
+async def test_what_is_published(executor: ThreadPoolExecutor, clock: Clock) -> None:
+    got = Received(executor, clock)
+    await take_paced(got, encoded_frames())
     assert [frame.header.sequence for frame in got.frames] == list(range(30))
     for number, frame in enumerate(got.frames):
-        assert frame.header.capture_time_us == start + 2 * number * FRAME_US
+        assert frame.header.capture_time_us == START_US + 2 * number * FRAME_US
         assert (frame.width, frame.height) == (frame.source_width, frame.source_height)
         image = simplejpeg.decode_jpeg(frame.jpeg)
         assert image.shape == (240, 320, 3)
@@ -115,37 +130,46 @@ async def test_what_is_published(executor: ThreadPoolExecutor) -> None:
 
 
 async def test_broken_frames_are_counted_and_a_key_frame_is_asked_for(
-    executor: ThreadPoolExecutor,
+    executor: ThreadPoolExecutor, clock: Clock
 ) -> None:
-    frames = encoded_frames(now_us())
+    frames = encoded_frames()
     huge = bytes([0x10, 2, 0, 0x9D, 1, 0x2A, 0xFF, 0x3F, 0xFF, 0x3F]) + bytes(200)
     for data in (b"\x00", bytes(60), huge, np.random.default_rng(1).bytes(500)):
-        got = Received(executor)
-        broken = EncodedFrame("vp8", data, 3 * 40 * 90, True, False, now_us())
+        got = Received(executor, clock)
+        broken = EncodedFrame(
+            "vp8", data, 2 * media.VIDEO_STEP, True, False, START_US + 2 * FRAME_US
+        )
         await take_paced(got, [*frames[:2], broken])
         dropped = got.check_accounting()
         assert dropped.get("undecodable", 0) + dropped.get("no_picture", 0) == 1, dropped
         assert got.lost_state == dropped.get("undecodable", 0)
 
 
-async def test_too_old_to_be_published(executor: ThreadPoolExecutor) -> None:
-    got = Received(executor)
-    await take_paced(got, encoded_frames(now_us() - 10 * MICROSECONDS)[:8])
+async def test_too_old_to_be_published(executor: ThreadPoolExecutor, clock: Clock) -> None:
+    fresh = Received(executor, clock)
+    await take_paced(fresh, encoded_frames()[:8], late_us=video.MAX_AGE_US)
+    assert fresh.check_accounting() == {"not_sampled": 4}
+    got = Received(executor, clock)
+    await take_paced(got, encoded_frames()[:8], late_us=video.MAX_AGE_US + 1)
     assert got.frames == []
     assert got.check_accounting() == {"stale": 4, "not_sampled": 4}
 
 
-async def test_a_slow_decoder_costs_old_frames_not_memory(executor: ThreadPoolExecutor) -> None:
+async def test_a_slow_decoder_costs_old_frames_not_memory(
+    executor: ThreadPoolExecutor, clock: Clock
+) -> None:
     """Both threads are busy elsewhere: the line stays short, and goes on at a key frame."""
     release = threading.Event()
     for _ in range(2):
         executor.submit(release.wait)
-    got = Received(executor, rate=30)
-    frames = encoded_frames(now_us())[:40]
+    got = Received(executor, clock, rate=30)
+    frames = encoded_frames()[:40]
+    clock.us = frames[-1].arrival_us
     for frame in [*frames[:16], *frames[32:]]:  # the assembler goes on with the key frame
         got.receiver.take(frame)
         assert len(got.receiver._waiting) <= video.MAX_WAITING
     assert got.lost_state == 1
+    clock.us += video.BUSY_US
     release.set()
     while got.receiver._scheduled is not None:
         await asyncio.sleep(0.001)
@@ -153,18 +177,19 @@ async def test_a_slow_decoder_costs_old_frames_not_memory(executor: ThreadPoolEx
     dropped = got.check_accounting()
     assert dropped == {"decoder_overrun": video.MAX_WAITING + 1}
     assert len(got.frames) == 8
-    assert min(got.waits) > 0
+    assert got.waits == [video.BUSY_US] * 8
 
 
 async def test_a_key_frame_is_of_use_to_a_decoder_that_was_behind(
-    executor: ThreadPoolExecutor,
+    executor: ThreadPoolExecutor, clock: Clock
 ) -> None:
     """What is dropped is before it: nothing need be asked for."""
     release = threading.Event()
     for _ in range(2):
         executor.submit(release.wait)
-    got = Received(executor, rate=30)
-    frames = encoded_frames(now_us())
+    got = Received(executor, clock, rate=30)
+    frames = encoded_frames()
+    clock.us = frames[39].arrival_us
     for frame in [*frames[: video.MAX_WAITING], *frames[32:40]]:
         got.receiver.take(frame)
     assert got.lost_state == 0
@@ -176,9 +201,9 @@ async def test_a_key_frame_is_of_use_to_a_decoder_that_was_behind(
     assert len(got.frames) == 8
 
 
-async def test_nothing_is_pending_after_close(executor: ThreadPoolExecutor) -> None:
-    got = Received(executor)
-    frames = encoded_frames(now_us())
+async def test_nothing_is_pending_after_close(executor: ThreadPoolExecutor, clock: Clock) -> None:
+    got = Received(executor, clock)
+    frames = encoded_frames()
     for frame in frames[:12]:
         got.receiver.take(frame)
     await got.receiver.close()
