@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from loadtest.result import Result
 from loadtest.run import RunError
+from loadtest.stages import BusError
 
 SATURATED_CORES = 0.9
 """A process of one analysis thread has no more to give."""
@@ -53,13 +54,15 @@ class Capacity:
     """Of so many sessions; of the fewest when not even one kept every objective, or could be
     trusted."""
     trusted: bool
-    """False when the search ended at figures that can't be trusted: it may hold more."""
+    """False when the search was broken off or ended at figures that can't be trusted: it may hold
+    more."""
 
 
 def find(search: Search, run: Callable[[int], Result]) -> Capacity:
     """Runs until the answer is known, or until the figures can't be trusted any more.
 
-    Raises RunError when the first run does; later it is a number at which nothing holds.
+    Raises RunError when the first run does; later it is a number at which nothing holds. What
+    breaks off a later run (BusError, KeyboardInterrupt) leaves what held.
     """
     held: Result | None = None
     broken: Result | None = None
@@ -73,6 +76,12 @@ def find(search: Search, run: Callable[[int], Result]) -> Capacity:
             search.tell(sessions, kept=False)
             broken, why = None, [f"{sessions} sessions: {error}"]
             continue
+        except (BusError, KeyboardInterrupt) as error:
+            if held is None:
+                raise
+            return _broken_off(search, held, f"{sessions} sessions: {str(error) or 'interrupted'}")
+        if result.broken_off and held:
+            return _broken_off(search, held, f"{sessions} sessions: {result.distrust[0]}")
         # What was kept counts for as little as what broke when the figures can't be trusted.
         if not result.trusted:
             return Capacity(search.held, result.distrust, held or result, trusted=False)
@@ -86,6 +95,11 @@ def find(search: Search, run: Callable[[int], Result]) -> Capacity:
     best = held or broken
     assert best is not None, "a search tries at least one number"
     return Capacity(search.held, why, best, trusted=True)
+
+
+def _broken_off(search: Search, held: Result, why: str) -> Capacity:
+    held.break_off(f"the search was broken off at {why}")
+    return Capacity(search.held, held.distrust, held, trusted=False)
 
 
 def culprits(held: Result | None, broken: Result) -> list[str]:

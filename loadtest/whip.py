@@ -211,8 +211,13 @@ async def checked(request: Awaitable[Any], expected: HTTPStatus) -> httpx.Respon
     """The answer, if its status is the expected one. Raises RefusedError or ClientError."""
     try:
         answer: httpx.Response = await request
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ClientError(f"the endpoint does not answer: {error!r}") from error
+    except httpx.InvalidURL as error:
+        raise ClientError(f"the endpoint's address is no URL: {error}") from error
+    except httpx.RequestError as error:
+        url = error.request.url
+        raise ClientError(
+            f"{url.scheme}://{url.netloc.decode()} does not answer: {error!r}"
+        ) from error
     if answer.status_code != expected:
         kind = RefusedError if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE else ClientError
         raise kind(

@@ -5,6 +5,7 @@ import pytest
 from loadtest.capacity import Search, culprits, find
 from loadtest.result import Result
 from loadtest.run import RunError
+from loadtest.stages import BusError
 from tests.loadtest.made import result
 
 
@@ -88,6 +89,36 @@ def test_nothing_gets_through_at_all() -> None:
 
     with pytest.raises(RunError, match="refused"):
         find(Search(limit=64), run)
+
+
+@pytest.mark.parametrize("error", [BusError("NATS does not answer"), KeyboardInterrupt()])
+def test_a_search_that_is_broken_off_keeps_what_held(error: BaseException) -> None:
+    def run(sessions: int) -> Result:
+        if sessions > 3:
+            raise error
+        return result(sessions)
+
+    found = find(Search(limit=64), run)
+    assert (found.sessions, found.trusted) == (2, False)
+    assert found.result.options.sessions == 2
+    assert found.result.broken_off
+    assert not found.result.trusted
+    assert found.result.distrust[0].startswith("the search was broken off at 4 sessions: ")
+    with pytest.raises(type(error)):
+        find(Search(limit=64), lambda sessions: run(sessions + 3))
+
+
+def test_a_run_that_was_broken_off_ends_the_search() -> None:
+    def run(sessions: int) -> Result:
+        made = result(sessions)
+        if sessions > 1:
+            made.break_off("the run was broken off after 5 of 60 s")
+        return made
+
+    found = find(Search(limit=64), run)
+    assert (found.sessions, found.trusted) == (1, False)
+    assert found.result.options.sessions == 1
+    assert "2 sessions: the run was broken off after 5 of 60 s" in found.result.distrust[0]
 
 
 def test_what_broke_is_named() -> None:

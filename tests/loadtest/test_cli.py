@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import app
+from deploy.ports import free_port
 from loadtest import cli
 from loadtest.session import Target
 from tests.system.conftest import free_range
@@ -79,6 +80,28 @@ def test_a_url_that_is_none(tmp_path: Path, arguments: tuple[str, str]) -> None:
     words = said(*arguments, "--out", str(tmp_path))
     assert "is no URL" in words
     assert arguments[0] in words
+
+
+def test_nothing_answers(tmp_path: Path) -> None:
+    """Said before a recording is looked at."""
+    url = f"http://127.0.0.1:{free_port()}"
+    for metrics in ([], ["--no-metrics"]):
+        words = said("--url", url, "--recording", "/none.mp4", *metrics, "--out", str(tmp_path))
+        assert f"nothing answers at {url}" in words
+        assert "greenroom run" in words
+    assert "is the address right" in said("--whip", url, "--out", str(tmp_path))
+
+
+def test_a_network_where_there_is_none(tmp_path: Path) -> None:
+    bus = ("--at", "bus", "--nats", "nats://127.0.0.1", "--out", str(tmp_path))
+    assert "--at bus has none" in said(*bus, "--profile", "wifi")
+
+
+def test_an_earlier_result_does_not_pass_for_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text("old")
+    cli._set_aside(tmp_path)
+    assert not (tmp_path / "result.json").exists()
+    assert (tmp_path / "earlier-result.json").read_text() == "old"
 
 
 def test_a_setting_that_can_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

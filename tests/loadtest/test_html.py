@@ -31,6 +31,14 @@ def test_a_run_without_series_has_a_page_too() -> None:
     assert "Latency by stage" in html.render(result())
 
 
+def test_a_run_that_was_broken_off_says_so() -> None:
+    made = result()
+    made.break_off("the run was broken off after 5 of 60 s")
+    page = html.render(made)
+    assert "load test, broken off" in page
+    assert "broken off after 5 of 60 s" in page
+
+
 def test_what_an_endpoint_says_is_escaped() -> None:
     made = result()
     made.options.recordings = ["<script>alert(1)</script>"]
