@@ -142,6 +142,7 @@ def loadtest(
             codec=codec,
             burn=burn,
             layers=layers,
+            nats=bool(nats),
         )
         servers = [RTCIceServer(u, ice_username, ice_credential) for u in ice_server or []]
         for server in servers:
@@ -339,7 +340,11 @@ def _capacity(plan: Plan, limit: int, console: Console) -> capacity.Capacity:
 
     found = capacity.find(search, at)
     least = "" if found.trusted else "at least "
-    console.print(f"\n[bold]Capacity: {least}{found.sessions} sessions[/] kept every objective.")
+    unjudged = f" ({found.result.unjudged})" if found.result.unjudged else ""
+    console.print(
+        f"\n[bold]Capacity: {least}{found.sessions} sessions[/] kept every objective{unjudged}.",
+        highlight=False,
+    )
     if found.result.broken_off:
         console.print("The search did not come to its end:")
     elif not found.trusted:
@@ -391,7 +396,7 @@ def record(
     try:
         with capture.Writer(out) as writer:
             asyncio.run(capturing.record(nats, session, writer, duration, began))
-    except (BusError, capture.CaptureError) as error:
+    except (BusError, SettingsError, capture.CaptureError) as error:
         print(f"greenroom: {error}", file=sys.stderr)
         raise typer.Exit(UNUSABLE) from error
     lost = f", {writer.lost} lost: the disk is too slow" if writer.lost else ""

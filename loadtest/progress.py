@@ -24,6 +24,13 @@ SHOWN = (
 RECENT = 200
 """Newest samples of a stage that the live figures rest on."""
 
+MARKS = {
+    "kept": "[green]kept[/]      ",
+    "broken": "[red]BROKEN[/]    ",
+    "not judged": "[yellow]not judged[/]",
+}
+"""By an objective's verdict."""
+
 LINE_EVERY_S = 5.0
 """Where there is no terminal, a line this often."""
 
@@ -109,10 +116,12 @@ def summary(result: Result, console: Console) -> None:
     for error in sorted({s.error for s in result.sessions if s.error}):
         console.print(f"[red]error[/] {error}", highlight=False)
     for slo in result.slo:
-        mark = "[green]kept[/]  " if slo.kept else "[red]BROKEN[/]"
         console.print(
-            f"{mark} {slo.metric} {slo.bound}: {figure(slo.metric, slo.value)}", highlight=False
+            f"{MARKS[slo.verdict]} {slo.metric} {slo.bound}: {figure(slo.metric, slo.value)}",
+            highlight=False,
         )
+    if result.unjudged:
+        console.print(f"[yellow]{result.unjudged}[/]", highlight=False)
     for reason in result.distrust:
         console.print(f"[bold red]These figures can't be trusted:[/] {reason}", highlight=False)
 

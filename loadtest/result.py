@@ -66,6 +66,8 @@ class Options(BaseModel):
     codec: str = "VP8"
     burn: bool = False
     layers: bool = False
+    nats: bool = False
+    """Latency by stage was asked for."""
 
 
 class Heard(BaseModel):
@@ -142,6 +144,13 @@ class SloResult(BaseModel):
     value: float | None
     kept: bool
 
+    @property
+    def verdict(self) -> str:
+        """kept, broken, or not judged: bounded only if measured, and not measured."""
+        if not self.kept:
+            return "broken"
+        return "not judged" if self.value is None else "kept"
+
 
 class Point(BaseModel):
     """The run at one moment, for the plots."""
@@ -195,6 +204,15 @@ class Result(BaseModel):
         """What there is, is here; it is not what was asked for."""
         self.broken_off, self.trusted = True, False
         self.distrust = [why, *self.distrust]
+
+    @property
+    def unjudged(self) -> str:
+        """What the objectives leave open, in words; empty when nothing."""
+        count = sum(slo.verdict == "not judged" for slo in self.slo)
+        if not count:
+            return ""
+        why = "they were not measured" if self.options.nats else "latency by stage needs --nats"
+        return f"{count} of {len(self.slo)} objectives were not judged: {why}"
 
     def write(self, path: Path) -> None:
         path.write_text(self.model_dump_json(indent=1) + "\n")
