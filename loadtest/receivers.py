@@ -110,20 +110,31 @@ async def measure(
     pid: int, url: str, recording: Recording, sessions: int, seconds: float, cost: Cost
 ) -> None:
     """One round of a receiver: join, warm up, measure, leave."""
-    async with httpx.AsyncClient(base_url=url, timeout=20) as http:
+    async with (
+        httpx.AsyncClient(base_url=url, timeout=20) as http,
+        joined(http, url, recording, sessions, seconds + 60),
+    ):
+        await metered(pid, lambda: delivered(http), sessions, seconds, cost)
 
-        async def counts() -> tuple[float, float]:
-            got = (await http.get("/counts")).json()
-            return got["frames"], got["audio_seconds"]
 
-        connections = [WhipConnection(http, f"{url}/whip", {}) for _ in range(sessions)]
-        try:
-            for connection in connections:
-                await connection.join(recording, seconds + 60)
-            await metered(pid, counts, sessions, seconds, cost)
-        finally:
-            for connection in connections:
-                await connection.drop()  # a peer may take long to answer a DELETE
+@contextlib.asynccontextmanager
+async def joined(
+    http: httpx.AsyncClient, url: str, recording: Recording, sessions: int, duration_s: float
+) -> AsyncIterator[list[WhipConnection]]:
+    connections = [WhipConnection(http, f"{url}/whip", {}) for _ in range(sessions)]
+    try:
+        for connection in connections:
+            await connection.join(recording, duration_s)
+        yield connections
+    finally:
+        for connection in connections:
+            await connection.drop()  # a peer may take long to answer a DELETE
+
+
+async def delivered(http: httpx.AsyncClient) -> tuple[float, float]:
+    """(frames, seconds of sound) that a receiver's consumers got so far."""
+    got = (await http.get("/counts")).json()
+    return got["frames"], got["audio_seconds"]
 
 
 async def metered(
