@@ -26,6 +26,9 @@ from tests.gateway.test_sessions import until
 from tests.gateway.test_whip import connected
 
 SECONDS = 2
+KEY_EVERY = 5
+"""Frames. When the machine stood still the decoder is overrun by what comes at once, and can go
+on with the next key frame, which this sender makes unasked."""
 
 
 class Sent(MediaStreamTrack):
@@ -56,7 +59,8 @@ class Sent(MediaStreamTrack):
 
 def video_of(codec: str) -> Sent:
     pictures = media.pictures(SECONDS * media.FPS)
-    frames = media.h264(pictures) if codec == "H264" else media.vp8(pictures)
+    encode = media.h264 if codec == "H264" else media.vp8
+    frames = encode(pictures, keys=range(0, len(pictures), KEY_EVERY))
     return Sent("video", [frame.data for frame in frames], Fraction(1, media.FPS))
 
 
@@ -101,6 +105,7 @@ async def media_of(
     video = await bus.subscribe_video(session.id, frames.append)
     sound = await bus.subscribe_audio(session.id, chunks.append)
     yield frames, chunks
+    await bus._connection.flush()  # what was published before is here then
     await video.unsubscribe()
     await sound.unsubscribe()
 
@@ -114,6 +119,11 @@ def dropped_chunks() -> float:
         if sample.name.endswith("_total")
         and (sample.labels["kind"], sample.labels["outcome"]) == ("gateway_chunk", "dropped")
     )
+
+
+def sampled(account: Accounting) -> int:
+    """Frames that were published, or would have been had the machine not stood still."""
+    return account.processed + account.dropped["stale"] + account.dropped["decoder_overrun"]
 
 
 def missing_of(messages: Sequence[VideoFrame] | Sequence[AudioChunk]) -> int:
@@ -154,12 +164,15 @@ async def test_from_the_client_to_the_bus(gateway: Gateway, bus: Bus, codec: str
     seen, heard = accounts[Kind.KIND_GATEWAY_VIDEO], accounts[Kind.KIND_GATEWAY_AUDIO]
     assert len(frames) == seen.processed
     assert seen.received >= 0.8 * SECONDS * media.FPS
-    assert 0.5 * 15 * SECONDS <= len(frames) <= 15 * SECONDS + 2
-    assert heard.received >= 0.8 * SECONDS * 50
-    assert 0.8 * 25 * SECONDS <= len(chunks) <= 25 * SECONDS + 2
     # Where the machine stands still for half a second, what became stale is left out: counted.
+    dropped = dropped_chunks() - before
+    assert sampled(seen) >= 0.5 * 15 * SECONDS
+    assert 0 < len(frames) <= 15 * SECONDS + 2
+    assert heard.received >= 0.8 * SECONDS * 50
+    assert len(chunks) + dropped >= 0.8 * 25 * SECONDS
+    assert 0 < len(chunks) <= 25 * SECONDS + 2
     assert missing_of(frames) <= seen.dropped["stale"]
-    assert missing_of(chunks) <= dropped_chunks() - before
+    assert missing_of(chunks) <= dropped
     for messages in (frames, chunks):
         for message in messages:
             assert message.header.capture_time_us <= message.publish_time_us
@@ -176,9 +189,10 @@ async def test_a_reconnection_goes_on_counting(gateway: Gateway, bus: Bus) -> No
                 await video.done.wait()
         await session.post("end")
     accounts = await accounts_of(bus, session)
-    assert missing_of(frames) <= accounts[Kind.KIND_GATEWAY_VIDEO].dropped["stale"]
+    seen = accounts[Kind.KIND_GATEWAY_VIDEO]
+    assert missing_of(frames) <= seen.dropped["stale"]
     assert missing_of(chunks) <= dropped_chunks() - before
-    assert len(frames) > 15 * SECONDS
+    assert sampled(seen) > 15 * SECONDS
 
 
 async def test_random_bytes_as_media(gateway: Gateway, bus: Bus) -> None:
@@ -195,8 +209,9 @@ async def test_random_bytes_as_media(gateway: Gateway, bus: Bus) -> None:
         await noisy.post("end")
     accounts = await accounts_of(bus, noisy)
     assert accounts[Kind.KIND_GATEWAY_AUDIO].received >= 80
-    await accounts_of(bus, other)
-    assert len(frames) >= 0.5 * 15 * SECONDS
+    seen = (await accounts_of(bus, other))[Kind.KIND_GATEWAY_VIDEO]
+    assert sampled(seen) >= 0.5 * 15 * SECONDS
+    assert frames
     assert chunks
 
 
