@@ -75,7 +75,7 @@ class VoiceAnalyzer:
         found: list[Observation] = []
         lost = concealed * 2 > len(samples)
         raw, samples = samples, self._highpass.push(samples)
-        frames = self._activity.push(samples)
+        frames = self._activity.push(samples, lost=lost)
         if frames:
             self._speech = any(frame.speech for frame in frames)
             self._voice = all(frame.voice for frame in frames)
@@ -99,7 +99,7 @@ class VoiceAnalyzer:
         found += self._window.push(
             raw, samples, frames, concealed if received else None, self._level.noise_dbfs
         )
-        for utterance in self._utterances.push(samples, frames, concealed=lost):
+        for utterance in self._utterances.push(samples, frames):
             found += self._text.take(utterance)
         return found
 

@@ -42,6 +42,9 @@ class GainWatch:
 
     def push(self, frame: VadFrame) -> bool:
         """True when a pause has just shown that the gain is automatic."""
+        if frame.lost:  # its level is not the room's
+            self._spoken = False
+            return False
         if frame.speech:
             self._spoken, self._levels = True, []
             return False

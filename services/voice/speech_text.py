@@ -26,8 +26,8 @@ UNSURE = 0.4
 """Last words of an unfinished utterance with less confidence are not shown: they were heard
 with little or no sound after them."""
 
-MAX_CONCEALED = 0.5
-"""With more of an utterance lost than this, its text would be made up."""
+MIN_HEARD = 0.5
+"""With less of an utterance's speech heard than this, its text would be made up."""
 
 
 @dataclass(eq=False)
@@ -62,7 +62,7 @@ class SpeechText:
             if latest.future.cancel():  # not begun, and overtaken
                 self._jobs.remove(latest)
                 self._latest = None
-        if utterance.concealed > MAX_CONCEALED * len(utterance.samples):
+        if utterance.heard_share < MIN_HEARD:
             return self._missed(utterance)
         if self._known.number != utterance.number:
             self._known = Unfinished(utterance.number)

@@ -55,7 +55,7 @@ class Utterance:
     stretches: tuple[tuple[int, int], ...]
     """Its speech: (start, end), gaps below PAUSE_SAMPLES left in."""
     concealed: int
-    """Samples that were not heard."""
+    """Samples of its speech that were not heard."""
     final: bool
     at_pause: bool
     """Ends in a pause, so that all its words are whole."""
@@ -66,12 +66,16 @@ class Utterance:
 
     @property
     def heard_share(self) -> float:
-        """0..1: how much of it was not concealed."""
-        return 1.0 - self.concealed / len(self.samples)
+        """0..1: how much of its speech was not concealed."""
+        return 1.0 - self.concealed / self.speech_samples
+
+    @property
+    def speech_samples(self) -> int:
+        return sum(end - start for start, end in self.stretches)
 
     @property
     def speech_seconds(self) -> float:
-        return sum(end - start for start, end in self.stretches) / SAMPLE_RATE
+        return self.speech_samples / SAMPLE_RATE
 
 
 class Utterances:
@@ -80,7 +84,6 @@ class Utterances:
     def __init__(self, clock: StreamClock) -> None:
         self._clock = clock
         self._audio = np.zeros(0, np.int16)
-        self._unheard = np.zeros(0, np.bool_)
         self._base = 0  # the first sample's place
         self._number = 0
         self._frames: list[VadFrame] = []  # of the open utterance
@@ -88,12 +91,9 @@ class Utterances:
         self._from = 0  # sound before this belongs to the utterance before
         self._asked = 0  # where the last request ended
 
-    def push(
-        self, samples: npt.NDArray[np.int16], frames: list[VadFrame], *, concealed: bool
-    ) -> list[Utterance]:
+    def push(self, samples: npt.NDArray[np.int16], frames: list[VadFrame]) -> list[Utterance]:
         """Take the next sound and the frames that it completes."""
         self._audio = np.concatenate([self._audio, samples])
-        self._unheard = np.concatenate([self._unheard, np.full(len(samples), concealed)])
         found = [utterance for frame in frames for utterance in self._frame(frame)]
         if not self._stretches:
             self._drop_before(self._base + len(self._audio) - FILLER_LEAD - 2 * FRAME)
@@ -161,22 +161,29 @@ class Utterances:
         first = self._stretches[0][0]
         start = max(first - FILLER_LEAD, self._from, self._base)
         end = self._stretches[-1][1] + (TAIL if at_pause else 0)
-        span = slice(start - self._base, end - self._base)
         return [
             Utterance(
                 number=self._number,
                 start=start,
                 text_from=max(first - LEAD - start, 0),
-                samples=self._audio[span].copy(),
+                samples=self._audio[start - self._base : end - self._base].copy(),
                 stretches=tuple(self._stretches),
-                concealed=int(self._unheard[span].sum()),
+                concealed=self._concealed(),
                 final=final,
                 at_pause=at_pause,
             )
         ]
 
+    def _concealed(self) -> int:
+        return sum(
+            max(min(frame.end, end) - max(frame.start, start), 0)
+            for frame in self._frames
+            if frame.lost
+            for start, end in self._stretches
+        )
+
     def _drop_before(self, place: int) -> None:
         count = place - self._base
         if count > 0:
-            self._audio, self._unheard = self._audio[count:], self._unheard[count:]
+            self._audio = self._audio[count:]
             self._base = place

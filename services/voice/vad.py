@@ -54,6 +54,9 @@ AUDIBLE = 0.25
 """Where a word ends between the quiet and the loud of those levels, in dB. The network's
 probability outlasts a word by some 200 ms; its sound does not."""
 
+LOST = 0.5
+"""A frame of which more than this was not heard is lost."""
+
 Samples = npt.NDArray[np.int16]
 
 
@@ -75,6 +78,8 @@ class VadFrame:
     voice: bool
     """Speech, and loud enough to be heard: ends with the word, breaks off in its stops."""
     level_dbfs: float
+    lost: bool = False
+    """Most of it was not heard, but concealed or silence in a gap."""
 
     @property
     def end(self) -> int:
@@ -87,6 +92,7 @@ class VoiceActivity:
     def __init__(self) -> None:
         self._gate = webrtcvad.Vad(GATE_MODE)
         self._pending = np.zeros(0, np.int16)
+        self._pending_lost = np.zeros(0, np.bool_)
         self._gate_pending = np.zeros(0, np.int16)
         self._position = 0
         self._gate_position = 0
@@ -101,12 +107,17 @@ class VoiceActivity:
         self._state = np.zeros((2, 1, 128), np.float32)
         self._context = np.zeros(CONTEXT, np.float32)
 
-    def push(self, samples: Samples) -> list[VadFrame]:
-        """Take the next samples; returns the frames that they complete."""
+    def push(self, samples: Samples, *, lost: bool = False) -> list[VadFrame]:
+        """Take the next samples, heard or ``lost``; returns the frames that they complete."""
         pending = np.concatenate([self._pending, samples])
+        unheard = np.concatenate([self._pending_lost, np.full(len(samples), lost)])
         whole = len(pending) // FRAME * FRAME
-        self._pending = pending[whole:]
-        return [self._frame(frame) for frame in pending[:whole].reshape(-1, FRAME)]
+        self._pending, self._pending_lost = pending[whole:], unheard[whole:]
+        shares = unheard[:whole].reshape(-1, FRAME).mean(axis=1)
+        return [
+            self._frame(frame, lost=bool(share > LOST))
+            for frame, share in zip(pending[:whole].reshape(-1, FRAME), shares, strict=True)
+        ]
 
     def _run_gate(self, samples: Samples) -> None:
         pending = np.concatenate([self._gate_pending, samples])
@@ -117,7 +128,7 @@ class VoiceActivity:
             if self._gate.is_speech(frame.tobytes(), SAMPLE_RATE):
                 self._open_until = self._gate_position + GATE_HANGOVER
 
-    def _frame(self, frame: Samples) -> VadFrame:
+    def _frame(self, frame: Samples, *, lost: bool) -> VadFrame:
         start = self._position
         self._position += FRAME
         self._run_gate(frame)
@@ -137,7 +148,8 @@ class VoiceActivity:
         self._levels.push(level)
         quiet, loud = self._levels.quantile(QUIET), self._levels.quantile(LOUD)
         audible = level >= quiet + AUDIBLE * (loud - quiet)
-        return VadFrame(start, probability, self._speech, self._speech and audible, level)
+        voice = self._speech and audible
+        return VadFrame(start, probability, self._speech, voice, level, lost)
 
     def _score(self, frame: npt.NDArray[np.float32]) -> float:
         output, self._state = self._network.run(

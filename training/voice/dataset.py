@@ -99,7 +99,7 @@ def utterances(samples: Samples) -> list[Utterance]:
     found = []
     for pcm in chunks(samples):
         clock.lay(pcm)
-        found += cutter.push(pcm.samples, activity.push(pcm.samples), concealed=False)
+        found += cutter.push(pcm.samples, activity.push(pcm.samples))
     return [utterance for utterance in [*found, *cutter.finish()] if utterance.final]
 
 

@@ -204,6 +204,37 @@ def test_lost_sound_gives_no_text() -> None:
     assert all(state.concealed == 1 for state in states(found))
 
 
+def test_what_was_lost_in_speech_is_no_pause() -> None:
+    """.8 s of it."""
+    samples = load(models.path("voice", "speech_two_cities"))[: 8 * 16_000]
+    analyzer = VoiceAnalyzer(Inline())
+    parts = [pcm for pcm in chunks(samples) if not 96 <= pcm.sequence < 116]
+    found = [seen for pcm in parts for seen in analyzer.analyze(pcm)]
+    found += analyzer.finish()
+    speech = [(seen.start_us, seen.end_us) for seen in events(found, VoiceEvent.SPEECH)]
+    assert any(3_600_000 < end <= 3_900_000 for _, end in speech)
+    lost = [seen for seen in events(found, VoiceEvent.PAUSE) if seen.start_us < 4_640_000]
+    assert not any(seen.end_us > 3_840_000 for seen in lost)
+    assert len(events(found, VoiceEvent.PAUSE)) >= 1  # what follows is told as ever
+
+
+def test_a_short_answer_right_after_a_gap_is_told() -> None:
+    """ "Ever tried", at once: all of it was heard, though nothing before it."""
+    samples = load(models.path("voice", "speech_beckett"))
+    answer = np.concatenate([samples[5_600:25_600], np.zeros(8_000, np.int16)])
+    analyzer = VoiceAnalyzer(Inline())
+    parts = [*chunks(samples[: 3 * 16_000]), *chunks(answer, 13_000_000)]
+    found = [seen for pcm in parts for seen in analyzer.analyze(pcm)]
+    found += analyzer.finish()
+    told = segments(found)[-1]
+    assert not told.missed
+    assert texts.words(told.text) == ["ever", "tried"]
+    whole = segments(observe(answer))[-1]
+    assert min(word.confidence for word in told.words) > 0.8 * min(
+        word.confidence for word in whole.words
+    )
+
+
 STARTS = (60_000_000, 120_000_000, 0)
 """A gap of nearly a minute, then a clock that is set back by more."""
 

@@ -29,3 +29,14 @@ def test_a_steady_room_is_none() -> None:
 
 def test_three_pauses_are_not_enough() -> None:
     assert told(12.0, pauses=3) == 0
+
+
+def test_a_room_that_was_not_heard_does_not_swell() -> None:
+    """After each run of speech .8 s are lost, then the room is as before."""
+    watch = GainWatch()
+    for index in range(600):
+        speech, lost = index % 100 < 50, 50 <= index % 100 < 75
+        level = -25.0 if speech else -100.0 if lost else -60.0
+        probability = 0.9 if speech else 0.0
+        frame = VadFrame(index * FRAME, probability, speech, speech, level, lost)
+        assert not watch.push(frame)

@@ -9,16 +9,18 @@ RAMP = np.arange(FRAME * 2000) % 30_000
 
 
 def cut(pattern: str, start_us: int = 0) -> list[Utterance]:
-    """Utterances of a pattern with one sign for each frame: # speech, ~ weak speech."""
+    """Utterances of a pattern with one sign for each frame: # speech, ~ weak speech, X lost
+    speech, x lost silence."""
     clock = StreamClock()
     utterances = Utterances(clock)
     found = []
     for index, sign in enumerate(pattern):
         samples = RAMP[index * FRAME : (index + 1) * FRAME].astype(np.int16)
         clock.lay(Pcm(samples, start_us + index * 32_000, index))
-        probability = {"#": 0.95, "~": 0.6, ".": 0.02}[sign]
-        frame = VadFrame(index * FRAME, probability, sign != ".", sign != ".", -30.0)
-        found += utterances.push(samples, [frame], concealed=False)
+        probability = {"#": 0.95, "X": 0.95, "~": 0.6, ".": 0.02, "x": 0.02}[sign]
+        speech, lost = sign not in ".x", sign in "xX"
+        frame = VadFrame(index * FRAME, probability, speech, speech, -30.0, lost)
+        found += utterances.push(samples, [frame])
     return found + utterances.finish()
 
 
@@ -34,6 +36,14 @@ def test_sound_and_place_agree() -> None:
     expected = RAMP[utterance.start : utterance.end]
     assert utterance.samples.tolist() == expected.tolist()
     assert utterance.stretches == ((30 * FRAME, 50 * FRAME),)
+
+
+def test_what_was_lost_around_its_speech_does_not_count() -> None:
+    (utterance,) = final("x" * 30 + "#" * 16 + "x" * 30)
+    assert (utterance.concealed, utterance.heard_share) == (0, 1.0)
+    (utterance,) = final("x" * 30 + "#" * 9 + "xXX" + "#" * 8 + "." * 12 + "####" + "." * 40)
+    assert utterance.concealed == 3 * FRAME
+    assert utterance.heard_share == 1.0 - 3 / 24
 
 
 def test_silence_and_clicks_are_no_utterance() -> None:

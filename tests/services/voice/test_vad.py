@@ -22,6 +22,17 @@ def test_frames_follow_one_another_without_gap(speech: Samples) -> None:
     assert [frame.start for frame in frames] == list(range(0, len(speech) - FRAME + 1, FRAME))
 
 
+def test_a_frame_is_lost_when_most_of_it_is(speech: Samples) -> None:
+    activity = VoiceActivity()
+    frames = [
+        frame
+        for pcm in chunks(speech[: 5 * 640])
+        for frame in activity.push(pcm.samples, lost=pcm.sequence in (1, 3))
+    ]
+    # Chunks 1 and 3 are samples 640 to 1280 and 1920 to 2560.
+    assert [frame.start // FRAME for frame in frames if frame.lost] == [1, 4]
+
+
 def test_the_cut_into_chunks_does_not_matter(speech: Samples) -> None:
     whole = [frame.probability for frame in VoiceActivity().push(speech)]
     assert np.mean(np.abs(np.array(whole) - probabilities(speech)) > 0.1) < 0.02
