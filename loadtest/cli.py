@@ -29,7 +29,6 @@ from loadtest.processes import Endpoint, kind_of
 from loadtest.profile import PROFILES
 from loadtest.recording import (
     CODECS,
-    MEDIA_SUFFIXES,
     Recording,
     RecordingError,
     default_cache,
@@ -296,12 +295,8 @@ def _with_recordings(plan: Plan, paths: list[Path], console: Console) -> Plan:
         recordings = load_all(paths, codec=options.codec, burn=options.burn, layered=options.layers)
     for made in recordings:
         _warn(made, console)
-    files = [f for p in paths for f in ([p] if p.is_file() else p.rglob("*"))]
-    found = {
-        f.name: e
-        for f in files
-        if f.suffix.lower() in MEDIA_SUFFIXES and (e := expected.beside(f)) is not None
-    }
+    beside = {made.path: expected.beside(made.path) for made in recordings}
+    found = {path: known for path, known in beside.items() if known is not None}
     names = [recording.name for recording in recordings]
     return replace(
         plan,

@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 from nats.js.errors import BucketNotFoundError, KeyNotFoundError
 
 from loadtest.capture import VERSION, CaptureError, Writer
-from loadtest.stages import connect
+from loadtest.stages import connect, without_user
 from services.runtime.bus import SESSIONS_BUCKET, now_us
 
 PENDING = 1024
@@ -31,7 +31,7 @@ async def record(
     duration_s: float,
     began: Callable[[], None] = lambda: None,
 ) -> None:
-    """Until the session ends, or `duration_s`. Raises CaptureError, BusError.
+    """Until the session ends, or `duration_s`. Raises CaptureError, BusError, SettingsError.
 
     began: called when all that comes from then on is captured.
     """
@@ -41,7 +41,9 @@ async def record(
             bucket = await connection.jetstream().key_value(SESSIONS_BUCKET)
             entry = await bucket.get(session_id)
         except (KeyNotFoundError, BucketNotFoundError, nats.errors.Error) as error:
-            raise CaptureError(f"there is no session {session_id} at {nats_url}") from error
+            raise CaptureError(
+                f"there is no session {session_id} at {without_user(nats_url)}"
+            ) from error
         info = SessionInfo.FromString(entry.value or b"")
         if info.ended:
             raise CaptureError(f"session {session_id} has ended: its media is gone")

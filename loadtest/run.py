@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import nats.errors
@@ -33,6 +34,7 @@ from loadtest.stages import (
     BusError,
     BusTap,
     Stages,
+    without_user,
 )
 from loadtest.watch import SelfWatch
 from loadtest.whip import Network
@@ -67,8 +69,8 @@ class Plan:
     nats_url: str = ""
     endpoints: list[Endpoint] = field(default_factory=list)
     objectives: list[Objective] = field(default_factory=list)
-    expectations: dict[str, Expectation] = field(default_factory=dict)
-    """By the recording's name."""
+    expectations: dict[Path, Expectation] = field(default_factory=dict)
+    """By the recording's file."""
     network: Network = field(default_factory=Network)
     """Its profile and seed are the options'."""
     capture: tuple[CaptureStarted, list[Captured]] | None = None
@@ -183,7 +185,8 @@ class LoadTest:
             return await Bus.connect(RuntimeSettings(nats_url=url), "loadtest", keep=False)
         except (nats.errors.Error, OSError) as error:
             raise BusError(
-                f"NATS at {url} has no Greenroom's sessions ({error!r}): is it the deployment's?"
+                f"NATS at {without_user(url)} has no Greenroom's sessions ({error!r}): is it the "
+                "deployment's?"
             ) from error
 
     async def _first_look(self, http: httpx.AsyncClient) -> dict[str, Snapshot]:
@@ -226,7 +229,7 @@ class LoadTest:
         network = Network(
             PROFILES[options.profile], f"{options.seed}-{number}", plan.network.ice_servers
         )
-        expectation = plan.expectations.get(recording.name)
+        expectation = plan.expectations.get(recording.path)
         return LoadSession(plan.target, recording, network, self._stages, tap, expectation)
 
     # --- while it runs
@@ -358,5 +361,11 @@ class LoadTest:
             for endpoint in self._plan.endpoints
             if endpoint.name in self._several
         ]
+        heard = [s.heard for s in sessions if s.heard and s.outcome == "completed"]
+        if deaf := sum(not one.frames and not one.chunks for one in heard):
+            doubts.append(
+                f"the media of {deaf} of {len(heard)} sessions did not come over the bus that "
+                "--nats names: is it the deployment's?"
+            )
         doubts += measure.counters_differ(sessions, self._items)
         return doubts

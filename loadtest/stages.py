@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from pathlib import Path
 
 import nats
 import nats.errors
@@ -33,6 +35,7 @@ from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from deploy.environment import read
 from gateway.capture_clock import PLAUSIBLE_DELAY_US
 from loadtest.burn import CHIRP_EVERY_S, ChirpFinder, read_picture
 from loadtest.client import HeardHint
@@ -43,6 +46,7 @@ from loadtest.result import Heard
 from loadtest.tracks import PacketTrack
 from services.runtime.bus import now_us
 from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_RATE
+from services.runtime.settings import RuntimeSettings
 
 CHUNK_US = CHUNK_SAMPLES * MICROSECONDS // SAMPLE_RATE
 CHIRP_PACKETS = CHIRP_EVERY_S * OPUS_RATE // OPUS_SAMPLES
@@ -254,16 +258,50 @@ class BusTap:
 
 
 async def connect(url: str) -> Nats:
-    """Raises BusError when nothing answers at `url`."""
+    """With the user in `url`, or GREENROOM_NATS_CREDENTIALS. Raises BusError, SettingsError."""
+    settings = read(RuntimeSettings, nats_url=url)
+    if settings.nats_credentials is not None:
+        await asyncio.to_thread(_check_credentials, settings.nats_credentials)
+    errors: list[Exception] = []
 
-    async def quiet(_: Exception) -> None:
+    async def keep(error: Exception) -> None:
         """A slow subscription loses messages here; the generator's lag tells of it."""
+        errors.append(error)
 
     try:
         return await nats.connect(
-            url.split(","), name="loadtest", error_cb=quiet, max_reconnect_attempts=2
+            settings.nats_servers,
+            name="loadtest",
+            user_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
+            error_cb=keep,
+            max_reconnect_attempts=2,
         )
     except (nats.errors.Error, OSError) as error:
+        why = errors[-1] if errors else error
+        if "authorization" in str(why).lower():
+            raise BusError(
+                f"NATS at {without_user(url)} lets us not in ({why}): set "
+                "GREENROOM_NATS_CREDENTIALS to the deployment's .creds file, or say "
+                "nats://USER:PASSWORD@HOST"
+            ) from error
         raise BusError(
-            f"NATS at {url} does not answer ({error!r}): is the address right, and open from here?"
+            f"NATS at {without_user(url)} does not answer ({why!r}): is the address right, and "
+            "open from here?"
         ) from error
+
+
+def without_user(url: str) -> str:
+    """The servers' addresses as they may be shown: without name and password."""
+    return ",".join(re.sub(r"^(\w+://)?.*@", r"\1", server) for server in url.split(","))
+
+
+def _check_credentials(path: Path) -> None:
+    """nats-py looks for their beginning without end. Raises BusError."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BusError(
+            f"GREENROOM_NATS_CREDENTIALS={path}: can't be read ({error.strerror})"
+        ) from error
+    if b"BEGIN NATS USER JWT" not in content or b"BEGIN USER NKEY SEED" not in content:
+        raise BusError(f"GREENROOM_NATS_CREDENTIALS={path}: is no .creds file of NATS")

@@ -48,12 +48,12 @@ def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store = tmp_path_factory.mktemp("nats")
     command = [NATS_SERVER, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(store)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        _wait_for_port(port)
+        wait_for_port(port)
         yield f"nats://127.0.0.1:{port}"
         server.terminate()
 
 
-def _wait_for_port(port: int, patience_s: float = 10.0) -> None:
+def wait_for_port(port: int, patience_s: float = 10.0) -> None:
     deadline = time.monotonic() + patience_s
     while not listens(port):
         if time.monotonic() > deadline:
@@ -79,6 +79,11 @@ def no_blocking_calls() -> Iterator[BlockBuster]:
         yield detector
 
 
+ENDING_S = 10.0
+"""A task that is just ending takes some turns of the loop, on a slow machine and through its
+stalls: one that is left behind does not end at all."""
+
+
 @pytest.fixture(autouse=True)
 async def no_leaked_tasks(request: pytest.FixtureRequest) -> AsyncIterator[None]:
     """Fails an async test that leaves a task behind, and names it."""
@@ -90,6 +95,6 @@ async def no_leaked_tasks(request: pytest.FixtureRequest) -> AsyncIterator[None]
     # two heartbeats, then ends by itself.
     left = {task for task in left if "activity_check" not in repr(task.get_coro())}
     if left:
-        await asyncio.wait(left, timeout=0.5)
+        await asyncio.wait(left, timeout=ENDING_S)
         names = [task.get_name() + " " + repr(task.get_coro()) for task in left if not task.done()]
         assert not names, f"{request.node.name} left tasks: {names}"
