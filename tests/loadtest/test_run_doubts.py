@@ -8,7 +8,7 @@ import httpx
 
 from loadtest.client import HeardHint
 from loadtest.processes import Endpoint
-from loadtest.result import Options
+from loadtest.result import Heard, Options, SessionResult
 from loadtest.run import LoadTest, Plan
 from loadtest.session import Target
 from services.runtime.bus import now_us
@@ -27,6 +27,17 @@ def test_an_impossible_hint_keeps_no_objective() -> None:
     [said] = test._doubts([])
     assert said.startswith("2 latencies were below -5 ms (from a capture: -250 ms) or above 60 s")
     assert "glass_to_hint, hint_delivery begin" in said
+
+
+def test_media_that_does_not_come_over_this_bus() -> None:
+    """A NATS that answers, but another deployment's."""
+    test = LoadTest(Plan(Target(), [], OPTIONS))
+    there = SessionResult(recording="a", outcome="completed", heard=Heard(chunks=1))
+    away = there.model_copy(update={"heard": Heard()})
+    failed = away.model_copy(update={"outcome": "failed"})
+    assert test._doubts([there, failed]) == []
+    [said] = test._doubts([there, away, failed])
+    assert said.startswith("the media of 1 of 2 sessions did not come")
 
 
 @contextlib.asynccontextmanager
