@@ -4,18 +4,49 @@
       - {trigger: look_up, from_s: 12, to_s: 25}
     never: [slow_down, speak_up]
 
-Times are seconds of the session, counted from the first question.
+Times are seconds of the session, counted from the first question. A trigger that is named here
+is judged all through the session: outside its windows it is wrong. Of the others the file says
+nothing.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from loadtest.recording import RecordingError
+
+TRIGGERS = frozenset(
+    {"silence", "slow_down", "more_pace", "good_pace", "speak_up", "fillers", "look_up"}
+    | {"good_eye_contact", "steady_hands", "hands_down", "wrap_up"}
+)
+"""All that services/aggregator/triggers.py has."""
+
+
+def _known(trigger: str) -> str:
+    if trigger not in TRIGGERS:
+        raise ValueError(f"{trigger} is no trigger; there are: {', '.join(sorted(TRIGGERS))}")
+    return trigger
+
+
+Trigger = Annotated[str, AfterValidator(_known)]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Of the hints that a session brought."""
+
+    expected: int
+    """Windows that the session reached the end of, and those whose hint came sooner."""
+    found: int
+    judged: int
+    """Hints whose trigger the file names."""
+    wrong: int
+    """Of those judged: outside every window, or one that must not come."""
 
 
 class Expected(BaseModel):
@@ -23,7 +54,7 @@ class Expected(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    trigger: str
+    trigger: Trigger
     from_s: float
     to_s: float
 
@@ -37,13 +68,21 @@ class Expectation(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     hints: list[Expected] = []
-    never: list[str] = []
+    never: list[Trigger] = []
 
-    def count(self, heard: list[tuple[str, float]]) -> tuple[int, int]:
-        """(expected hints that came, hints that must not come but did) of (trigger, seconds)."""
-        found = sum(any(want.matches(*hint) for hint in heard) for want in self.hints)
-        wrong = sum(trigger in self.never for trigger, _ in heard)
-        return found, wrong
+    def judge(self, heard: list[tuple[str, float]], length_s: float) -> Judgement:
+        """heard: (trigger, seconds from the first question). length_s: until the session's end."""
+        came = [any(want.matches(*hint) for hint in heard) for want in self.hints]
+        over = [want.to_s <= length_s for want in self.hints]
+        named = {want.trigger for want in self.hints} | set(self.never)
+        judged = [hint for hint in heard if hint[0] in named]
+        right = sum(any(want.matches(*hint) for want in self.hints) for hint in judged)
+        return Judgement(
+            expected=sum(c or o for c, o in zip(came, over, strict=True)),
+            found=sum(came),
+            judged=len(judged),
+            wrong=len(judged) - right,
+        )
 
 
 def beside(recording: Path) -> Expectation | None:

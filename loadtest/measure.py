@@ -120,11 +120,9 @@ def _from_sessions(sessions: list[SessionResult]) -> dict[str, float]:
     expected = sum(s.hints_expected for s in sessions)
     if expected:
         found["hints_recall"] = 100 * sum(s.hints_found for s in sessions) / expected
-    if any(s.hints_judged for s in sessions):
-        heard = sum(len(s.hints) for s in sessions if s.hints_judged)
-        if heard:
-            wrong = sum(s.hints_wrong for s in sessions)
-            found["hints_precision"] = 100 * (heard - wrong) / heard
+    judged = sum(s.hints_judged for s in sessions)
+    if judged:
+        found["hints_precision"] = 100 * (judged - sum(s.hints_wrong for s in sessions)) / judged
     return found
 
 

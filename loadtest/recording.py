@@ -92,6 +92,8 @@ class Recording:
     duration_s: float
     video: list[EncodedPacket]
     audio: list[EncodedPacket]
+    path: Path = Path()
+    """The file that it was made of."""
     codec: str = "VP8"
     """Of the video, a key of CODECS."""
     burnt: bool = False
@@ -160,7 +162,7 @@ def load(
         if layered:
             how = replace(how, options=how.options | ENCODER_OPTIONS)
         _encode(path, encoded, how, marked=burn)
-    made = replace(_read(path.name, encoded), codec=codec, burnt=burn, layered=layered)
+    made = replace(_read(path.name, encoded), path=path, codec=codec, burnt=burn, layered=layered)
     if layered:
         upper = upper_layer(packet.key for packet in made.video)
         video = [replace(p, upper=u) for p, u in zip(made.video, upper, strict=True)]

@@ -107,10 +107,11 @@ class SessionResult(BaseModel):
     accounting: dict[str, dict[str, int]] = {}
     """By kind: received, processed, and dropped:REASON."""
     heard: Heard | None = None
-    hints_judged: bool = False
-    """It is known which hints the recording must bring, or must not."""
     hints_expected: int = 0
+    """Of those that the recording must bring, for as long as the session was."""
     hints_found: int = 0
+    hints_judged: int = 0
+    """Of those that came: it is known whether and when they may."""
     hints_wrong: int = 0
 
     def read(self, report: dict[str, Any], kinds: list[str], questions: int) -> None:

@@ -60,6 +60,7 @@ class LoadSession:
     probe: SessionProbe | None = field(init=False, default=None)
     connection: WhipConnection | None = field(init=False, default=None)
     _asked_s: float = field(init=False, default=0.0)
+    _ended_s: float = field(init=False, default=0.0)
     _heard: list[tuple[str, float]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
@@ -122,6 +123,7 @@ class LoadSession:
                     asking.result()  # it ends only by an error
             finally:
                 await tasks.end([asking])
+                self._ended_s = time.monotonic()
                 self._first_signal(client, started)
             await client.end()
             report, _, _ = await client.report()
@@ -194,7 +196,6 @@ class LoadSession:
         kinds += ["voice"] if self.recording.audio else []
         self.result.read(report, kinds, len(client.created["questions"]))
         if self.expectation:
-            self.result.hints_judged = True
-            self.result.hints_expected = len(self.expectation.hints)
-            found, wrong = self.expectation.count(self._heard)
-            self.result.hints_found, self.result.hints_wrong = found, wrong
+            found = self.expectation.judge(self._heard, self._ended_s - self._asked_s)
+            self.result.hints_expected, self.result.hints_found = found.expected, found.found
+            self.result.hints_judged, self.result.hints_wrong = found.judged, found.wrong

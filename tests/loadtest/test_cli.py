@@ -2,15 +2,19 @@
 
 import contextlib
 import socket
+import wave
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from deploy.cli import app
 from deploy.ports import free_port
 from loadtest import cli
-from loadtest.session import Target
+from loadtest.result import Options
+from loadtest.run import LoadTest, Plan
+from loadtest.session import LoadSession, Target
 from tests.system.conftest import free_range
 
 LOCAL = Target(url="http://127.0.0.1:8080")
@@ -107,3 +111,24 @@ def test_an_earlier_result_does_not_pass_for_the_new_one(tmp_path: Path) -> None
 def test_a_setting_that_can_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GREENROOM_HTTP_PORT", "80a")
     assert "GREENROOM_HTTP_PORT=80a" in said("--out", str(tmp_path))
+
+
+def test_files_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is expected of one is not held against another of the same name."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        with wave.open(str(tmp_path / name / "clip.wav"), "wb") as sound:
+            sound.setparams((1, 2, 48_000, 0, "NONE", ""))
+            sound.writeframes(bytes(2 * 4_800))
+    (tmp_path / "one" / "clip.expected.yaml").write_text("never: [slow_down]")
+    options = Options(target="", recordings=[], sessions=1, ramp_s=0, duration_s=3)
+    folders = [tmp_path / "one", tmp_path / "two"]
+    plan = cli._with_recordings(Plan(LOCAL, [], options), folders, Console(quiet=True))
+    assert [made.name for made in plan.recordings] == ["clip.wav", "clip.wav"]
+    assert plan.expectations.keys() == {tmp_path / "one" / "clip.wav"}
+    first, second = (LoadTest(plan)._session(number, None, None) for number in range(2))
+    assert isinstance(first, LoadSession)
+    assert isinstance(second, LoadSession)
+    assert first.expectation is not None
+    assert second.expectation is None

@@ -1,27 +1,67 @@
 """Hints against what a recording is known to bring."""
 
+import inspect
+import re
 from pathlib import Path
 
 import pytest
 
-from loadtest.expected import beside
+from loadtest.expected import TRIGGERS, Judgement, beside
 from loadtest.recording import RecordingError
+from services.aggregator import triggers
+
+FILE = """
+hints:
+  - {trigger: look_up, from_s: 12, to_s: 25}
+  - {trigger: speak_up, from_s: 50, to_s: 60}
+never: [slow_down]
+"""
 
 
-def test_hints_that_came_and_hints_that_must_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("heard", "length_s", "judgement"),
+    [
+        ([], 90, Judgement(expected=2, found=0, judged=0, wrong=0)),
+        ([("look_up", 14)], 90, Judgement(expected=2, found=1, judged=1, wrong=0)),
+        ([("slow_down", 3), ("look_up", 80)], 90, Judgement(2, 0, judged=2, wrong=2)),
+        ([("look_up", 14), ("look_up", 80)], 90, Judgement(2, 1, judged=2, wrong=1)),
+        ([("good_pace", 60)], 90, Judgement(2, 0, judged=0, wrong=0)),  # of it nothing is said
+        ([("look_up", 14)], 55, Judgement(expected=1, found=1, judged=1, wrong=0)),
+        ([("speak_up", 51)], 55, Judgement(expected=2, found=1, judged=1, wrong=0)),
+        ([], 5, Judgement(expected=0, found=0, judged=0, wrong=0)),
+    ],
+)
+def test_hints_are_held_against_what_the_file_says(
+    tmp_path: Path, heard: list[tuple[str, float]], length_s: float, judgement: Judgement
+) -> None:
+    (tmp_path / "clip.expected.yaml").write_text(FILE)
+    expectation = beside(tmp_path / "clip.mp4")
+    assert expectation is not None
+    assert expectation.judge(heard, length_s) == judgement
+
+
+def test_only_named_triggers_must_not_come(tmp_path: Path) -> None:
+    """A file that names one hint: another is not judged by it, the same elsewhere is wrong."""
     (tmp_path / "clip.expected.yaml").write_text(
-        "hints:\n"
-        "  - {trigger: look_up, from_s: 12, to_s: 25}\n"
-        "  - {trigger: speak_up, from_s: 12, to_s: 25}\n"
-        "never: [slow_down]\n"
+        "hints: [{trigger: look_up, from_s: 12, to_s: 25}]"
     )
     expectation = beside(tmp_path / "clip.mp4")
     assert expectation is not None
-    assert expectation.count([("look_up", 14.0), ("slow_down", 40.0), ("good_pace", 60.0)]) == (
-        1,
-        1,
-    )
-    assert expectation.count([("look_up", 26.0)]) == (0, 0)
+    assert expectation.judge([("slow_down", 3), ("look_up", 80)], 90) == Judgement(1, 0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "content", ["never: [lookup]", "hints: [{trigger: lookup, from_s: 1, to_s: 2}]"]
+)
+def test_a_misspelt_trigger_is_told_with_the_known_ones(tmp_path: Path, content: str) -> None:
+    (tmp_path / "clip.expected.yaml").write_text(content)
+    with pytest.raises(RecordingError, match=r"lookup is no trigger; there are: .*look_up"):
+        beside(tmp_path / "clip.mp4")
+
+
+def test_every_trigger_of_the_aggregator_is_known() -> None:
+    source = Path(inspect.getfile(triggers)).read_text()
+    assert set(re.findall(r'now\.trigger\(\s*"(\w+)"', source)) == TRIGGERS
 
 
 def test_nothing_beside_the_recording(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_process_that_did_not_answer_once_is_measured_by_its_other_answers() -
 
 
 def test_hints_count_only_where_it_is_known_what_is_right() -> None:
-    judged = session(hints_judged=True, hints=["slow_down"], hints_wrong=1)
+    judged = session(hints_judged=1, hints=["slow_down", "good_pace"], hints_wrong=1)
     others = [session(hints=["look_up", "look_up"]) for _ in range(4)]
     found = measure.metrics([judged, *others], {}, {}, 0)
     assert found["hints_precision"] == 0
