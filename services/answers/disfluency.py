@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from greenroom.v1.signals_pb2 import DisfluencySpan, Word
 
-from services.answers.text import bare, span
+from services.answers.specificity import is_name
+from services.answers.text import bare, ends_sentence, span
 
 FILLERS = {"um", "uh", "umm", "uhh", "erm", "er", "hm", "hmm", "mm"}
 FILLER_PHRASES = {
@@ -16,11 +17,40 @@ FILLER_PHRASES = {
     ("or", "whatever"),
 }
 FILLER_WORDS = {"like", "basically", "actually", "literally", "honestly"}
-"""Fillers unless they carry meaning: `like` after a verb of liking or before a comparison
-is none (_carries_meaning)."""
+"""Fillers unless they carry meaning (_carries_meaning)."""
 
-LIKING = {"i", "you", "we", "they", "would", "i'd", "we'd", "they'd", "also", "really", "don't"}
-BEFORE_COMPARISON = {"look", "looks", "looked", "feel", "feels", "felt", "sound", "sounds", "is"}
+LIKING = frozenset({
+    "i", "you", "we", "they", "would", "i'd", "you'd", "we'd", "he'd", "she'd", "they'd", "also",
+    "really", "don't", "doesn't", "didn't",
+})  # fmt: skip
+COMPARING = frozenset({
+    "look", "looks", "looked", "feel", "feels", "felt", "sound", "sounds", "sounded", "seem",
+    "seems", "seemed", "is", "just", "exactly", "more", "much", "something", "anything", "nothing",
+    "things", "stuff", "people",
+})  # fmt: skip
+DETERMINERS = frozenset({
+    "a", "the", "this", "that", "what", "which", "some", "any", "every", "one", "no", "another",
+    "same", "right", "my", "our", "your", "his", "her", "their",
+})  # fmt: skip
+ASKING = frozenset({
+    "do", "don't", "did", "didn't", "would", "if", "whether", "as", "what", "let",
+})  # fmt: skip
+EXPLAINING = frozenset({"by", "is", "was", "when", "with", "here", ""})
+
+MEANT_AFTER = {
+    ("like",): LIKING | COMPARING,
+    ("kind", "of"): DETERMINERS,
+    ("sort", "of"): DETERMINERS,
+    ("you", "know"): ASKING,
+    ("i", "mean"): frozenset({"what"}),
+    ("i", "meant"): frozenset({"what"}),
+}
+MEANT_BEFORE = {("i", "mean"): EXPLAINING, ("i", "meant"): EXPLAINING}
+"""Between these words in its sentence a filler or edit term says what it says: `what kind of`,
+`do you know`, `what I mean by that`; but `what I mean who` is a repair."""
+
+LIKE_BEFORE = frozenset({"me", "him", "her", "us", "them", "mine", "ours", "yours"})
+"""`people like me`: compared, as before a name."""
 
 HEDGES = {"maybe", "perhaps", "probably", "possibly", "somewhat", "somehow"}
 HEDGE_PHRASES = {("i", "think"), ("i", "guess"), ("i", "suppose"), ("not", "sure")}
@@ -115,10 +145,11 @@ SORRY_AFTER = frozenset(
 ACTUALLY_AFTER = frozenset({"is", "was", "are", "were", "be", "been", "it's", "that's", "not"})
 """`is actually the best`: no repair."""
 
-RATHER_AFTER = frozenset(
-    {"would", "i'd", "we'd", "he'd", "she'd", "they'd", "a", "is", "was", "but", "are", "were"}
-)
-"""`would rather`, `a rather good one`: no repair; nor is `rather than`."""
+RATHER_AFTER = frozenset({
+    "would", "i'd", "you'd", "we'd", "he'd", "she'd", "they'd", "i", "you", "we", "he", "she",
+    "they", "a", "is", "was", "but", "are", "were",
+})  # fmt: skip
+"""`would rather`, `would you rather`, `a rather good one`: no repair; nor is `rather than`."""
 
 ECHO_WORDS = 3
 """A run of up to this many words said twice in a row is a repetition."""
@@ -150,31 +181,41 @@ def _at(words: list[Word], plain: list[str], index: int) -> tuple[Kind.ValueType
         return Kind.FILLER, 1
     if (length := _echo(plain, index)) > 0:
         return Kind.REPETITION, length
-    if index > 0 and (length := _edit_term(plain, index)) > 0:
+    if index > 0 and (length := _edit_term(words, plain, index)) > 0:
         return Kind.REPAIR, length
-    if words[index].text.endswith(("-", "--")):
+    if words[index].text.endswith("-"):
         return Kind.REPAIR, 1  # a word broken off
-    if two in FILLER_PHRASES:
+    if two in FILLER_PHRASES and not _is_meant(words, plain, index, 2):
         return Kind.FILLER, 2
-    if word in FILLER_WORDS and not _carries_meaning(plain, index):
+    if word in FILLER_WORDS and not _carries_meaning(words, plain, index):
         return Kind.FILLER, 1
     if two in HEDGE_PHRASES:
         return Kind.HEDGE, 2
     return (Kind.HEDGE, 1) if word in HEDGES else (Kind.FILLER, 0)
 
 
-def _edit_term(plain: list[str], index: int) -> int:
+def _edit_term(words: list[Word], plain: list[str], index: int) -> int:
     """Length of the edit term that begins here, 0 for none."""
     for length in range(LONGEST_EDIT_TERM, 0, -1):
-        if tuple(plain[index : index + length]) in EDIT_TERMS:
+        phrase = tuple(plain[index : index + length])
+        if phrase in EDIT_TERMS and not _is_meant(words, plain, index, length):
             return length
-    word, before = plain[index], plain[index - 1]
-    after = plain[index + 1] if index + 1 < len(plain) else ""
+    word = plain[index]
+    before, after = _around(words, plain, index, 1)
     return int(
-        (word == "no" and after in NO_BEFORE and before not in NO_AFTER)
-        or (word == "no" and (before in FILLERS or after in QUESTION_WORDS))
+        (
+            word == "no"
+            and after  # else it is an answer, or told
+            and not words[index - 1].text.endswith("?")
+            and (
+                (after in NO_BEFORE and before not in NO_AFTER)
+                or before in FILLERS
+                or after in QUESTION_WORDS
+            )
+        )
         or (
             word == "actually"
+            and not _opens(words, index)
             and (after in ("the", "a") or after in QUESTION_WORDS)
             and before not in ACTUALLY_AFTER
         )
@@ -193,8 +234,29 @@ def _echo(plain: list[str], index: int) -> int:
     return 0
 
 
-def _carries_meaning(plain: list[str], index: int) -> bool:
+def _opens(words: list[Word], index: int) -> bool:
+    """Whether a sentence begins here."""
+    return index == 0 or ends_sentence(words[index - 1])
+
+
+def _around(words: list[Word], plain: list[str], index: int, length: int) -> tuple[str, str]:
+    """The words before and after a phrase in its sentence, "" for none."""
+    end = index + length
+    before = "" if _opens(words, index) else plain[index - 1]
+    after = "" if end >= len(words) or _opens(words, end) else plain[end]
+    return before, after
+
+
+def _is_meant(words: list[Word], plain: list[str], index: int, length: int) -> bool:
+    phrase = tuple(plain[index : index + length])
+    before, after = _around(words, plain, index, length)
+    return before in MEANT_AFTER.get(phrase, ()) and after in MEANT_BEFORE.get(phrase, {after})
+
+
+def _carries_meaning(words: list[Word], plain: list[str], index: int) -> bool:
     if plain[index] != "like":
-        return index == 0  # 'Actually, ...' opens a sentence; in its midst it fills
-    before = plain[index - 1] if index else ""
-    return before in LIKING or before in BEFORE_COMPARISON
+        return _opens(words, index)  # 'Actually, ...' opens a sentence; in its midst it fills
+    if _is_meant(words, plain, index, 1):
+        return True
+    following = index + 1
+    return following < len(words) and (plain[following] in LIKE_BEFORE or is_name(words, following))

@@ -6,7 +6,7 @@ import re
 
 from greenroom.v1.signals_pb2 import Word
 
-from services.answers.text import MIN_WORDS, bare
+from services.answers.text import MIN_WORDS, bare, ends_sentence
 
 NUMBER_WORDS = frozenset(
     [
@@ -77,7 +77,7 @@ def specificity(words: list[Word]) -> float | None:
     if len(words) < MIN_WORDS:
         return None
     concrete = sum(
-        _is_number(word.text) or _is_name(words, index) for index, word in enumerate(words)
+        _is_number(word.text) or is_name(words, index) for index, word in enumerate(words)
     )
     return min(1.0, 100 * concrete / len(words) / CONCRETE_PER_100)
 
@@ -101,9 +101,9 @@ def _is_number(text: str) -> bool:
     return bool(re.search(r"\d", text)) or bare(text) in NUMBER_WORDS
 
 
-def _is_name(words: list[Word], index: int) -> bool:
+def is_name(words: list[Word], index: int) -> bool:
     """A capital inside a sentence; `I` and its forms are none."""
     text = words[index].text
-    if index == 0 or words[index - 1].text.endswith((".", "!", "?")):
+    if index == 0 or ends_sentence(words[index - 1]):
         return False
     return text[:1].isupper() and bare(text) not in OWN

@@ -47,7 +47,11 @@ def span(words: list[Word]) -> TextSpan:
 def bare(word: Word | str) -> str:
     """Lower case, letters, digits and apostrophes."""
     text = word if isinstance(word, str) else word.text
-    return re.sub(r"[^a-z0-9']", "", text.lower())
+    return re.sub(r"[^a-z0-9']", "", text.lower().replace("’", "'"))
+
+
+def ends_sentence(word: Word) -> bool:
+    return SENTENCE_END.search(word.text) is not None
 
 
 def sentences(words: list[Word]) -> list[list[Word]]:
@@ -58,7 +62,7 @@ def sentences(words: list[Word]) -> list[list[Word]]:
         run.append(word)
         long = len(run) >= CLAUSE_WORDS
         if (
-            SENTENCE_END.search(word.text)
+            ends_sentence(word)
             or (len(run) >= CLAUSE_WORDS // 2 and CLAUSE_END.search(word.text))
             or long
         ):

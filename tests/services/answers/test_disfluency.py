@@ -26,11 +26,19 @@ def found(text: str) -> list[tuple[int, str]]:
         ("I went to I went to the office", [(REPETITION, "I went to")]),
         ("we met on Monday no wait Tuesday", [(REPAIR, "no wait")]),
         ("the red I mean the blue one", [(REPAIR, "I mean")]),
+        ("What I mean who was it", [(REPAIR, "I mean")]),
         ("sales went down, or rather up", [(REPAIR, "or rather")]),
         ("we hired five sorry six people", [(REPAIR, "sorry")]),
         ("it took two weeks no the whole month", [(REPAIR, "no")]),
         ("in the Paris office actually the London office", [(REPAIR, "actually")]),
         ("we rel- released it", [(REPAIR, "rel-")]),
+        ("we rel-- released it", [(REPAIR, "rel--")]),
+        ("It took like 20 minutes", [(FILLER, "like")]),
+        (
+            "It was, kind of, late. You know, too late",
+            [(FILLER, "kind of,"), (FILLER, "You know,")],
+        ),
+        ("What? Kind of.", [(FILLER, "Kind of.")]),
         ("maybe it was too late", [(HEDGE, "maybe")]),
         ("I think it helped", [(HEDGE, "I think")]),
     ],
@@ -56,6 +64,34 @@ def test_what_is_found(text: str, expected: list[tuple[int, str]]) -> None:
 )
 def test_fluent_speech_has_no_repair(text: str) -> None:
     assert REPAIR not in {kind for kind, _ in found(text)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what kind of system is it",
+        "this kind of problem",
+        "we had a sort of plan",
+        "we use tools like Kafka",
+        "it seemed like a good plan",
+        "something like 20 percent",
+        "it is for people like us",
+        "Do you know the answer?",
+        "We asked if you know it",
+        "It failed. Actually, we fixed it.",
+        "It failed. Actually, the team fixed it.",
+        "I told him no. The plan was good",
+        "Did it work? No. It failed.",
+        "Did it work? No, it failed.",
+        "that is what I mean by ownership",
+        "What I mean is that it works",
+        "if you know what I mean. It failed",
+        "would you rather stay",
+        "I’m sorry",
+    ],
+)
+def test_ordinary_words_are_no_disfluency(text: str) -> None:
+    assert found(text) == []
 
 
 def test_a_filler_of_the_transcript_counts_whatever_its_letters() -> None:
