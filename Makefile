@@ -1,4 +1,4 @@
-# Greenroom. `make run` and `make test` need Python 3.11 and nothing else.
+# Greenroom. `make run` needs Linux and Python 3.11, `make test` also Chromium (see `browser`).
 PYTHON ?= python3.11
 ifeq ($(shell command -v $(PYTHON) 2>/dev/null),)
 PYTHON := python3
