@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ class Store:
             session_id=report.session_id,
             candidate_id=candidate_id,
             started_us=report.started_us,
-            json=to_json(report).encode(),
+            json=(await asyncio.to_thread(to_json, report)).encode(),
             message=report.SerializeToString(deterministic=True),
         )
         async with self._sessions.begin() as session:

@@ -1,6 +1,7 @@
 """Reports on a real SQLite file: what was put is there, what was erased is nowhere."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -46,6 +47,22 @@ async def test_what_is_put_comes_back_byte_for_byte(store: Store) -> None:
     assert stored
     assert stored.json.decode() == to_json(report())
     assert Report.FromString(stored.message) == report()
+
+
+async def test_a_report_is_written_out_beside_the_event_loop(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of half an hour it takes .2 s, for which other sessions must not wait."""
+    threads: list[threading.Thread] = []
+
+    def noted(made: Report) -> str:
+        threads.append(threading.current_thread())
+        return to_json(made)
+
+    monkeypatch.setattr("services.aggregator.store.to_json", noted)
+    await store.put("candidate", report())
+    assert threads
+    assert threading.current_thread() not in threads
 
 
 async def test_an_unknown_session_has_no_report(store: Store) -> None:
