@@ -10,7 +10,7 @@ import numpy as np
 
 from loadtest.figures import Samples, Summary, summarize
 from loadtest.processes import Snapshot, growth, kind_of
-from loadtest.result import ProcessResult, Series, SessionResult
+from loadtest.result import Point, ProcessResult, Series, SessionResult
 from loadtest.slo import UNITS
 from services.runtime.media import CHUNK_SAMPLES
 
@@ -46,25 +46,44 @@ def metrics(
     sessions: list[SessionResult],
     stages: dict[str, Summary],
     processes: dict[str, ProcessResult],
-    steady_sessions: int,
+    up: float,
+    steady_s: float = 0.0,
 ) -> dict[str, float]:
-    """Every metric of slo.UNITS that could be measured."""
+    """Every metric of slo.UNITS that could be measured.
+
+    up: the mean number of sessions that were connected over the steady part, of `steady_s`
+    seconds, which stages and processes are of: one that was lost costs nothing any more.
+    """
     found = _latencies(stages) | _from_sessions(sessions) | _accounting(sessions) | _bus(sessions)
-    if processes and steady_sessions:
+    frames = stages.get("capture_to_publish_video")
+    if frames is not None and up and steady_s:
+        found["frames_per_second"] = frames.count / up / steady_s
+    if processes and up:
         total = sum(process.cores for process in processes.values())
         memory = sum(process.memory_mib for process in processes.values())
         found |= {
             "cores": total,
-            "cores_per_session": total / steady_sessions,
+            "cores_per_session": total / up,
             "memory": memory,
-            "memory_per_session": memory / steady_sessions,
+            "memory_per_session": memory / up,
         }
         by_kind: dict[str, float] = defaultdict(float)
         for name, process in processes.items():
-            by_kind[f"{kind_of(name)}_cores_per_session"] += process.cores / steady_sessions
+            by_kind[f"{kind_of(name)}_cores_per_session"] += process.cores / up
             by_kind[f"{kind_of(name)}_memory"] += process.memory_mib
         found |= by_kind
     return {name: round(float(value), 4) for name, value in found.items() if name in UNITS}
+
+
+def mean_up(points: list[Point], from_s: float) -> float:
+    """How many sessions were connected from then on, by the points as they are apart in time."""
+    steady = [point for point in points if point.time_s >= from_s] or points[-2:]
+    if len(steady) < 2 or steady[-1].time_s <= steady[0].time_s:
+        return float(steady[-1].sessions) if steady else 0.0
+    session_s = sum(
+        (b.time_s - a.time_s) * (a.sessions + b.sessions) / 2 for a, b in pairwise(steady)
+    )
+    return session_s / (steady[-1].time_s - steady[0].time_s)
 
 
 def processes(snapshots: list[tuple[float, dict[str, Snapshot]]]) -> dict[str, ProcessResult]:

@@ -309,11 +309,8 @@ class LoadTest:
         if lag is not None:
             stages["generator_lag"] = lag
         processes, own_cores = self._processes(steady)
-        joined = sum(session.join_ms is not None for session in sessions)
-        metrics = measure.metrics(sessions, stages, processes, joined)
-        frames = stages.get("capture_to_publish_video")
-        if frames is not None and joined and ended > steady:
-            metrics["frames_per_second"] = round(frames.count / joined / (ended - steady), 3)
+        up = measure.mean_up(self._points, steady - started)
+        metrics = measure.metrics(sessions, stages, processes, up, ended - steady)
         late_ms = max((session.late_ms for session in sessions), default=0.0)
         distrust = self._watch.distrust(steady, ended, own_cores, late_ms)
         distrust += self._doubts(sessions)

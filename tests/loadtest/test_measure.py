@@ -5,7 +5,7 @@ from collections import Counter
 from loadtest import measure, slo
 from loadtest.figures import Samples, summarize
 from loadtest.processes import Snapshot
-from loadtest.result import Heard, ProcessResult, SessionResult
+from loadtest.result import Heard, Point, ProcessResult, SessionResult
 from loadtest.slo import UNITS
 
 
@@ -44,6 +44,21 @@ def test_metrics_of_a_run() -> None:
     assert found["cores_per_session"] == found["face_cores_per_session"] == 0.2
     assert "glass_to_hint_p95" not in found
     assert found.keys() <= UNITS.keys()
+
+
+def test_what_a_session_costs_is_by_those_that_were_up() -> None:
+    """Four joined, two of them were lost in the middle of the steady part."""
+    counts = [(0, 0), (10, 4), (12, 4), (14, 4), (16, 2), (18, 2)]
+    points = [Point(time_s=s, sessions=n, generator_lag_ms=0) for s, n in counts]
+    up = measure.mean_up(points, 10)
+    assert up == (4 + 4 + 3 + 2) / 4
+    sessions = [session() for _ in range(4)]
+    processes = {"face": ProcessResult(cores=0.65, memory_mib=325, files=20)}
+    found = measure.metrics(sessions, {}, processes, up)
+    assert found["cores_per_session"] == 0.2
+    assert found["memory_per_session"] == 100
+    assert measure.mean_up(points[:2], 60) == 2, "a run that was cut short"
+    assert measure.mean_up([], 0) == 0
 
 
 def test_processes_of_a_kind_count_together() -> None:
