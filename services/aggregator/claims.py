@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from greenroom.v1.report_pb2 import Claim, Evidence, Suggestion
 from greenroom.v1.signals_pb2 import AnswerEvaluation, TextSpan
 
-from services.aggregator.reasons import NO_CAMERA, TOO_SHORT
+from services.aggregator.reasons import NO_CAMERA, NOT_ANALYSED, TOO_SHORT
 from services.aggregator.sentences import WORDS
 from services.aggregator.values import PER_ANSWER, UNKNOWN, Values
 from services.aggregator.wording import figure, shown, usual
@@ -53,6 +53,7 @@ def findings(values: Values) -> list[Finding]:
         if (value := values.number(name)) is not None
         and values.error(name) != UNKNOWN
         and not (name == "answer_time" and values.suited_length)
+        and not (name == "face_in_view" and not value)  # the coverage says so
     ]
     return sorted(found, key=lambda finding: (-finding.weight, finding.measure))
 
@@ -187,7 +188,8 @@ def suggestions(values: Values) -> list[Suggestion]:
         Suggestion(id=measure, text=what, drill=drill, evidence=[values.looked(measure)])
         for measure, (what, drill) in UNSEEN.items()
         if not values.number(measure)
-        and values.values[measure].not_seen not in (TOO_SHORT, NO_CAMERA)
+        and values.values[measure].not_seen not in (TOO_SHORT, NO_CAMERA, *NOT_ANALYSED)
+        and not (measure == "phonation_ratio" and values.heard_at_all)
     ]
     made = [_suggestion(finding, values) for finding in weak]
     made += unseen + [_suggestion(finding, values) for finding in rest]

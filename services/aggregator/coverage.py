@@ -62,7 +62,11 @@ def _seen(state: SessionState, whole: Stretch, kind: Kind.ValueType) -> tuple[bo
             frames = sum(s.frames for s in states)
             share = sum(s.frames_with_face for s in states) / frames if frames else 0.0
             if not frames:
-                return False, 0.0, _sentence(reasons.NO_CAMERA, "nothing is said about your face")
+                return (
+                    False,
+                    0.0,
+                    _sentence(reasons.no_picture(state), "nothing is said about your face"),
+                )
             if not share:
                 return False, 0.0, _sentence(reasons.NO_FACE, "nothing is said about it")
             return True, share, _face_note(state, whole)
@@ -71,7 +75,11 @@ def _seen(state: SessionState, whole: Stretch, kind: Kind.ValueType) -> tuple[bo
                 w.body for w in whole.inside(state.gesture) if isinstance(w.body, GestureState)
             ]
             if not gestures:
-                return False, 0.0, _sentence(reasons.NO_CAMERA, "nothing is said about your hands")
+                return (
+                    False,
+                    0.0,
+                    _sentence(reasons.no_picture(state), "nothing is said about your hands"),
+                )
             share = sum(min(1.0, g.hands) for g in gestures) / len(gestures)
             note = "" if share else _sentence(reasons.NO_HANDS, "nothing is said about them")
             return share > 0, share, note
@@ -81,7 +89,7 @@ def _seen(state: SessionState, whole: Stretch, kind: Kind.ValueType) -> tuple[bo
                 return (
                     False,
                     0.0,
-                    _sentence(reasons.NO_MICROPHONE, "nothing is said about your voice"),
+                    _sentence(reasons.no_sound(state), "nothing is said about your voice"),
                 )
             share = sum(v.speech for v in voices) / len(voices)
             if share > LEAST_SPEECH:

@@ -34,7 +34,7 @@ def write(state: SessionState, *, affect: bool, earlier: Sequence[Report] = ()) 
     the candidate give the same report."""
     start_us = state.started_us or 0
     end_us = max(state.now_us if state.ended_us is None else state.ended_us, start_us)
-    pauses = tuple(state.pauses)
+    pauses = tuple(state.away)
     whole = Stretch(_first_us(state, start_us), max(end_us, start_us + 1), pauses=pauses)
     answers = [
         Values(state, Stretch(asked.start_us, asked.end_us or end_us, asked, pauses))
@@ -55,6 +55,7 @@ def write(state: SessionState, *, affect: bool, earlier: Sequence[Report] = ()) 
         session_id=state.session_id,
         started_us=start_us,
         duration_ms=(end_us - start_us) // 1000,
+        practised_ms=round(1000 * whole.seconds),
         affect=True,
         coverage=coverage(state, whole),
         questions=questions,
@@ -70,6 +71,7 @@ def write(state: SessionState, *, affect: bool, earlier: Sequence[Report] = ()) 
         hints=[
             HintRecord(hint=hint, time_ms=(hint.header.capture_time_us - start_us) // 1000)
             for hint in state.hints
+            if hint.hint_id in state.shown
         ],
         series=series(state, whole, start_us),
         moments=_moments(overall.events, start_us),

@@ -57,7 +57,7 @@ class ReportRpc(ReportServiceServicer):
         report = Report.FromString(stored.message)
         if report.affect and not self._affect:
             report = without_affect(report)
-            json = to_json(report)
+            json = await asyncio.to_thread(to_json, report)
         else:
             json = stored.json.decode()
         return GetReportResponse(
@@ -109,6 +109,7 @@ class ReportRpc(ReportServiceServicer):
             session_id=report.session_id,
             started_us=report.started_us,
             duration_ms=report.duration_ms,
+            practised_ms=report.practised_ms,
             measures=report.measures,
             scores=report.usual_scores,
         )

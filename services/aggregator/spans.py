@@ -27,7 +27,7 @@ class Stretch:
     end_us: int
     asked: Asked | None = None
     pauses: tuple[tuple[int, int], ...] = ()
-    """What the candidate paused is not measured."""
+    """Parts of it that are not measured, in order and apart: see SessionState.away."""
 
     @property
     def seconds(self) -> float:

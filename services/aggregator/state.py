@@ -26,11 +26,17 @@ from greenroom.v1.signals_pb2 import (
     Word,
 )
 
+from services.runtime.media import MICROSECONDS
+
 ANALYZERS = (Kind.KIND_FACE, Kind.KIND_GESTURE, Kind.KIND_VOICE, Kind.KIND_ANSWERS)
 
 MAX_WINDOWS = 5 * 3600 * 3
 """State messages kept of one kind: three hours at five a second; later ones are not counted.
 As many events and utterances."""
+
+LONGEST_UNNOTICED_US = 40 * MICROSECONDS
+"""A lost connection is noticed within 30 s (RFC 7675). When nothing was analysed for longer, it
+was not for the connection's sake."""
 
 MAX_QUESTIONS = 1000
 """Turns kept: a client that asks without end fills no memory."""
@@ -93,8 +99,15 @@ class SessionState:
     pauses: list[tuple[int, int]] = field(default_factory=list)
     """(start, end) of the times in which the candidate paused the practice."""
     paused_since_us: int | None = None
+    lost: list[tuple[int, int]] = field(default_factory=list)
+    """(noticed, over) of the times in which a connection that stood was lost."""
+    lost_since_us: int | None = None
+    connected_us: int | None = None
+    """When the newest connection came to stand."""
     hints: list[Hint] = field(default_factory=list)
     """Decided by the policy, in order."""
+    shown: set[str] = field(default_factory=set)
+    """The ids of those that the candidate's page says it has shown."""
     now_us: int = 0
     """The session's own time: the newest media that anything was said of. Never goes back."""
 
@@ -102,6 +115,28 @@ class SessionState:
     def current(self) -> Asked | None:
         """The question being answered."""
         return self.asked[-1] if self.asked and self.asked[-1].end_us is None else None
+
+    @property
+    def away(self) -> list[tuple[int, int]]:
+        """(start, end) of the times that are no part of the practice, in order and apart: it was
+        paused, or the connection was lost, which is so from the last media on."""
+        lost = [(self._last_media_us(noticed_us), end_us) for noticed_us, end_us in self.lost]
+        apart: list[tuple[int, int]] = []
+        for start_us, end_us in sorted([*self.pauses, *lost]):
+            if apart and start_us <= apart[-1][1]:
+                apart[-1] = apart[-1][0], max(apart[-1][1], end_us)
+            elif start_us < end_us:
+                apart.append((start_us, end_us))
+        return apart
+
+    def _last_media_us(self, before_us: int) -> int:
+        """The end of the last media before the connection's loss was noticed."""
+        ends = [before_us - LONGEST_UNNOTICED_US]
+        for windows in (self.face, self.gesture, self.voice):
+            begun = bisect_left(windows, before_us, key=lambda window: window.start_us)
+            ends += [window.end_us for window in windows[max(0, begun - 1) : begun]]
+        last_us = min(max(ends), before_us)
+        return last_us if last_us > ends[0] else before_us
 
     @property
     def words(self) -> list[Word]:
@@ -116,6 +151,16 @@ class SessionState:
                 break
             late.append(words)
         return [word for words in reversed(late) for word in words]
+
+    def sent(self, kind: Kind.ValueType) -> bool:
+        """Whether picture or sound came in, analysed or not; kind: the gateway's of either."""
+        connected = {
+            Kind.KIND_GATEWAY_VIDEO: self.video_connected,
+            Kind.KIND_GATEWAY_AUDIO: self.audio_connected,
+        }
+        return connected[kind] or any(
+            account.received > 0 for (of, _), account in self.accounting.items() if of == kind
+        )
 
     @property
     def analyzers_done(self) -> list[Kind.ValueType]:
@@ -146,14 +191,25 @@ class SessionState:
             case "media_connected":
                 self.video_connected |= event.media_connected.video
                 self.audio_connected |= event.media_connected.audio
+                if self.connected_us is not None and at_us > self.connected_us:
+                    self._lose(at_us)  # when its gateway died nobody said so
+                self._found(at_us)
+                self.connected_us = at_us
+            case "media_disconnected" if self.connected_us is not None:
+                if at_us >= self.connected_us:
+                    self._lose(at_us)
             case "question_started":
                 self._ask(event.question_started, at_us)
+            case "hint_shown":
+                hint_id = event.hint_shown.hint_id
+                self.shown |= {hint.hint_id for hint in self.hints if hint.hint_id == hint_id}
             case "paused" if self.paused_since_us is None:
                 self.paused_since_us = at_us
             case "resumed":
                 self._resume(at_us)
             case "ended" if self.ended_us is None:
                 self._resume(at_us)
+                self._found(at_us)
                 self._end_question(at_us)
                 self.ended_us = at_us
             case "closed":
@@ -174,6 +230,16 @@ class SessionState:
         if self.paused_since_us is not None and at_us > self.paused_since_us:
             self.pauses.append((self.paused_since_us, at_us))
         self.paused_since_us = None
+
+    def _lose(self, at_us: int) -> None:
+        if self.lost_since_us is None:
+            self.lost_since_us = at_us
+
+    def _found(self, at_us: int) -> None:
+        """There is a connection again, or no more need of one."""
+        if self.lost_since_us is not None:
+            self.lost.append((self.lost_since_us, max(at_us, self.lost_since_us)))
+        self.lost_since_us = None
 
     def _end_question(self, at_us: int) -> None:
         if self.current:

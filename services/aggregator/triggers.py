@@ -103,7 +103,8 @@ def triggers(state: SessionState) -> Iterator[Trigger]:
     asked = state.current
     if asked is None or state.paused_since_us is not None:
         return
-    resumed_us = state.pauses[-1][1] if state.pauses else 0
+    away = state.away
+    resumed_us = away[-1][1] if away else 0
     now = _Now(state, asked, state.now_us, max(asked.start_us, resumed_us))
     for look in (_silence, _pace, _loudness, _fillers, _eyes, _hands, _time):
         yield from look(now)
@@ -219,6 +220,6 @@ def _time(now: _Now) -> Iterator[Trigger]:
     if question is None or not question.seconds:
         return
     start_us = now.asked.start_us
-    paused_us = sum(max(0, end - max(start, start_us)) for start, end in now.state.pauses)
-    if now.at_us - start_us - paused_us > OVER_TIME * question.seconds * MICROSECONDS:
+    away_us = sum(max(0, end - max(start, start_us)) for start, end in now.state.away)
+    if now.at_us - start_us - away_us > OVER_TIME * question.seconds * MICROSECONDS:
         yield now.trigger("wrap_up", "Wrap up", "clock", Kind.KIND_AGGREGATOR, 0.95)

@@ -117,8 +117,10 @@ class Values:
                 else:
                     self._put(measure, mean)
             else:
-                whys = [part.values[measure].not_seen for part in parts]
-                self._put(measure, None, why=whys[0] if whys else reasons.NO_QUESTION)
+                # A question that was passed over says nothing of what the others lack.
+                heard = [part for part in parts if part.words] or parts
+                why = heard[0].values[measure].not_seen if heard else reasons.NO_QUESTION
+                self._put(measure, None, why=why)
 
     @property
     def suited_length(self) -> bool:
@@ -126,6 +128,12 @@ class Values:
         asked = self.stretch.asked
         question = self._state.questions.get(asked.question_id) if asked else None
         return bool(question and question.seconds) or any(p.suited_length for p in self.parts)
+
+    @property
+    def heard_at_all(self) -> bool:
+        """Whether there was a voice at any time of the session: its microphone works."""
+        spoken = [window for window in self._state.voice if _is_spoken(window)]
+        return media_s(spoken) >= MIN_SECONDS
 
     def evidence(self, measure: str) -> list[Evidence]:
         """Where a measure's value comes from: of an answer's measure each answer; empty when
@@ -229,7 +237,7 @@ class Values:
         with_face = sum(state.frames_with_face for state in states)
         analysed_s = media_s(self._face)
         if not frames:
-            self._missing((*FACE, "face_in_view"), reasons.NO_CAMERA)
+            self._missing((*FACE, "face_in_view"), reasons.no_picture(self._state))
             return
         self._share("face_in_view", [with_face / frames], analysed_s)
         seen_s = analysed_s * with_face / frames
@@ -279,7 +287,7 @@ class Values:
     def _measure_hands(self) -> None:
         states = [w.body for w in self._gesture if isinstance(w.body, GestureState)]
         if not states:
-            self._missing((*HANDS, "self_touch", "hands_in_view"), reasons.NO_CAMERA)
+            self._missing((*HANDS, "self_touch", "hands_in_view"), reasons.no_picture(self._state))
             return
         analysed_s = media_s(self._gesture)
         in_view = [min(1.0, state.hands) for state in states]
@@ -316,7 +324,7 @@ class Values:
         """Why there is no speech; empty when there is."""
         states = [w.body for w in self._voice if isinstance(w.body, VoiceState)]
         if not states:
-            return reasons.NO_MICROPHONE
+            return reasons.no_sound(self._state)
         if any(state.speech > SPOKEN for state in states):
             return ""
         return (

@@ -180,8 +180,9 @@ Each measure comes per question and for the whole interview, with a 95% interval
 estimate. What was not seen or heard has no figure, but the reason: less than 3 seconds of a face,
 of hands or of speech say nothing, events a minute need 10 seconds, and the pace needs 8 words.
 Of the whole interview, measures of an answer are the mean of the answers. What the candidate
-paused is left out. A usual range is what most people do; outside it is not wrong, but worth a
-look. Measures marked *affect* are left out everywhere with `GREENROOM_AFFECT=off`.
+paused is left out, and so is a lost connection. A usual range is what most people do; outside it
+is not wrong, but worth a look. Measures marked *affect* are left out everywhere with
+`GREENROOM_AFFECT=off`.
 
 This file is written by `python -m services.runtime.measures`.
 

@@ -31,6 +31,10 @@ ABSOLUTE, RELATIVE = 0.006, 0.02
 GAP_US = 400_000
 """Windows further apart than this have a gap between them."""
 
+STATES = ("face_state", "gesture_state", "voice_state")
+LONGEST_LOSS_US = 40 * SECOND
+"""Longer without any state before a connection's loss was noticed: nobody analysed."""
+
 LEAST_SPEECH_S = 3.0
 """Less than this in a whole answer is a click or a cough: no voice was heard."""
 
@@ -57,7 +61,7 @@ class Witness:
         started = next(event for event in events if event.HasField("started"))
         self.origin_us = started.header.capture_time_us
         self._asked = [event for event in events if event.HasField("question_started")]
-        self._pauses = _pauses(events)
+        self._pauses = _pauses(events) + self._lost(events)
         self._segments: dict[int, TranscriptSegment] = {}
         for signal in self._signals:
             if signal.HasField("transcript") and signal.transcript.final:
@@ -114,9 +118,12 @@ class Witness:
         return start_us <= middle < end_us and not paused
 
     def length_s(self, start_us: int, end_us: int) -> float:
-        """Without what was paused."""
-        paused = sum(max(0, min(end, end_us) - max(start, start_us)) for start, end in self._pauses)
-        return (end_us - start_us - paused) / SECOND
+        """Without what was paused, and without the connection's losses."""
+        away, until = 0, start_us
+        for start, end in sorted(self._pauses):
+            away += max(0, min(end, end_us) - max(start, until))
+            until = max(until, end)
+        return (end_us - start_us - away) / SECOND
 
     def evaluation(self, start_us: int) -> AnswerEvaluation | None:
         """The last one of the question that was asked then."""
@@ -134,6 +141,28 @@ class Witness:
                 ]
                 return found[-1] if found else None
         return None
+
+    def _lost(self, events: Sequence[SessionEvent]) -> list[tuple[int, int]]:
+        """From the last media before a lost connection was noticed to the next one."""
+        found: list[tuple[int, int]] = []
+        noticed: int | None = None
+        stood = False
+        for event in events:
+            at = event.header.capture_time_us
+            if event.HasField("media_connected") and stood and noticed is None:
+                noticed = at
+            if event.HasField("media_disconnected") and stood and noticed is None:
+                noticed = at
+            elif noticed is not None and (
+                event.HasField("media_connected") or event.HasField("ended")
+            ):
+                states = [s for s in self._signals if s.WhichOneof("body") in STATES]
+                ends = [min(s.end_us, noticed) for s in states if s.start_us < noticed]
+                last = max(ends, default=noticed)
+                found.append((last if noticed - last < LONGEST_LOSS_US else noticed, at))
+                noticed = None
+            stood = stood or event.HasField("media_connected")
+        return found
 
     def _said(self, start_us: int, end_us: int) -> list[str]:
         return [word.text for word in self.words(start_us, end_us)]

@@ -31,7 +31,7 @@ export function readPractice(summary) {
   return {
     id: String(summary.session_id),
     startedMs: Number(summary.started_us ?? 0) / 1000,
-    duration: Number(summary.duration_ms ?? 0),
+    duration: Number(summary.practised_ms ?? summary.duration_ms ?? 0),
     figures,
   };
 }

@@ -107,7 +107,7 @@ function heading(report) {
     'div',
     null,
     el('h1', null, 'Your practice'),
-    el('p', { class: 'lede' }, `${day(report.startedMs)} · ${answers} · ${spell(report.duration)}`),
+    el('p', { class: 'lede' }, `${day(report.startedMs)} · ${answers} · ${spell(report.practised)}`),
   );
 }
 

@@ -9,6 +9,8 @@ from greenroom.v1.common_pb2 import Header, Kind
 from greenroom.v1.report_pb2 import Report
 from greenroom.v1.session_pb2 import (
     ExpectedPoint,
+    MediaConnected,
+    MediaDisconnected,
     Question,
     QuestionStarted,
     SessionClosed,
@@ -79,6 +81,14 @@ def pause(at_s: float) -> SessionEvent:
 
 def resume(at_s: float) -> SessionEvent:
     return event(at_s, resumed=SessionResumed())
+
+
+def connect(at_s: float) -> SessionEvent:
+    return event(at_s, media_connected=MediaConnected(video=True, audio=True))
+
+
+def lose(at_s: float) -> SessionEvent:
+    return event(at_s, media_disconnected=MediaDisconnected(reason="failed"))
 
 
 def closing(at_s: float) -> list[Message]:
@@ -254,13 +264,17 @@ def evaluations(draw: st.DrawFn) -> Message:
 
 @st.composite
 def turns(draw: st.DrawFn) -> list[Message]:
-    """Questions, pauses and resumptions at any time."""
+    """Questions, pauses and lost connections at any time."""
     made: list[Message] = []
     for number in range(draw(st.integers(0, 3))):
         made.append(ask(draw(st.floats(1, 120)), attempt=number + 1))
     if draw(st.booleans()):
         at = draw(st.floats(0, 110))
         made += [pause(at), resume(at + draw(st.floats(0, 20)))]
+    if draw(st.booleans()):
+        at = draw(st.floats(1, 110))
+        made += [connect(0), lose(at)]
+        made += [connect(at + draw(st.floats(0, 20)))] if draw(st.booleans()) else []
     return made
 
 

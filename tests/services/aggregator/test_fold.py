@@ -23,10 +23,12 @@ from tests.services.aggregator.streams import (
     account,
     ask,
     closing,
+    connect,
     evaluated,
     event,
     fold,
     happened,
+    lose,
     opening,
     pause,
     report,
@@ -134,6 +136,29 @@ def test_a_pause_that_never_ends_ends_with_the_session() -> None:
     assert state(*opening(), pause(10), *closing(40)).pauses == [
         (START_US + 10 * SECOND, START_US + 40 * SECOND)
     ]
+
+
+def answered_s(*messages: Message) -> float:
+    (found,) = [m.value for m in report(messages).measures if m.measure == "answer_time"]
+    return float(found)
+
+
+def test_a_lost_connection_is_no_part_of_the_answer() -> None:
+    """From the last media on, though the loss was noticed later."""
+    begun = [*opening(), connect(0), *voice(0, 50)]
+    assert answered_s(*begun, lose(54), *closing(81)) == 50
+    assert answered_s(*begun, lose(54), connect(75), *voice(75, 85), *closing(85)) == 60
+    unsaid = [*begun, connect(75), *voice(75, 85), *closing(85)]
+    assert answered_s(*unsaid) == 60, "a gateway that died says nothing"
+    assert answered_s(*begun, lose(54), pause(52), resume(60), *closing(81)) == 50, "once"
+    assert answered_s(*begun, connect(0.1), lose(0.05), *closing(50)) == 50, "of the one before"
+
+
+def test_without_a_connection_or_analysis_no_time_is_taken_away() -> None:
+    never = [*opening(), lose(5), *voice(10, 20), *closing(50)]
+    assert answered_s(*never) == 50
+    unanalysed = [*opening(), connect(0), *voice(0, 5), lose(100), *closing(110)]
+    assert answered_s(*unanalysed) == 100
 
 
 def test_an_interim_evaluation_does_not_replace_the_final_one() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.aggregator.html import parts, render
-from services.aggregator.wording import clock, duration, figure, usual
+from services.aggregator.wording import clock, duration, figure, shown, usual
 from services.runtime.measures import MEASURES
 from tests.services.aggregator.streams import (
     QUESTION,
@@ -85,7 +85,7 @@ def said(text: str) -> Report:
     return report([*opening([question]), *voice(0, 30), word, evaluation, *closing(30)])
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.text(min_size=1, max_size=80)
     | st.lists(st.sampled_from(["<script>", "'", '"', "</q>", "<img src=x onerror=alert(1)>", "{{",
@@ -101,7 +101,7 @@ def test_a_text_is_shown_as_it_was_said() -> None:
     assert Page(render(said("a < b & 'c'"))).words.count("a < b & 'c'") >= 4
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(sessions())
 def test_every_report_has_a_page_that_stands_alone(stream: list[Message]) -> None:
     html = render(report(stream))
@@ -139,7 +139,7 @@ def test_questions_are_called_as_in_the_interview() -> None:
     assert re.findall(r"<text[^>]*>(Question.*?)</text>", html) == called
 
 
-def columns(stream: list[Message]) -> list[str]:
+def columns(stream: list[Message]) -> list[tuple[str, str]]:
     """What stands under "What went well" and "What to work on": of it all, then of each answer."""
     words = " ".join(Page(render(report(stream))).words.split())
     return re.findall(
@@ -188,6 +188,20 @@ def test_of_nothing_seen_nothing_is_said() -> None:
 )
 def test_figures_read_as_people_say_them(measure: str, value: float, expected: str) -> None:
     assert figure(measure, value) == expected
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("value", [2.449, 2.5, 3.06, 9.94, 9.96, 40.04, 59.6])
+def test_what_is_judged_is_the_figure_that_is_said(measure: str, value: float) -> None:
+    said = re.search(r"[\d.]+", figure(measure, value))
+    assert said
+    assert float(said.group()) == shown(measure, value)
+
+
+def test_the_length_that_is_shown_is_the_practice_s() -> None:
+    """Of a report from before it was told: the session's."""
+    assert "1:10 minutes" in render(Report(duration_ms=190_000, practised_ms=70_000))
+    assert "3:10 minutes" in render(Report(duration_ms=190_000))
 
 
 def test_times_read_as_people_say_them() -> None:

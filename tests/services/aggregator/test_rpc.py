@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 REPORT = Report(
     session_id="written",
     started_us=5,
+    duration_ms=9_000,
+    practised_ms=7_000,
     affect=True,
     measures=[MeasureValue(measure="smile", value=50), MeasureValue(measure="words", value=9)],
     scores=[Score(score="confidence", value=70), Score(score="fluency", value=60)],
@@ -107,11 +110,29 @@ async def test_an_older_report_is_shown_without_affect_when_that_is_off(
     assert "smile" not in got.json
 
 
+@pytest.mark.parametrize("affect", [False], indirect=True)
+async def test_a_report_is_written_anew_beside_the_event_loop(
+    rpc: ReportServiceAsyncStub, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.put("candidate", REPORT)
+    threads: list[threading.Thread] = []
+
+    def noted(report: Report) -> str:
+        threads.append(threading.current_thread())
+        return to_json(report)
+
+    monkeypatch.setattr("services.aggregator.rpc.to_json", noted)
+    await rpc.GetReport(GetReportRequest(session_id="written"))
+    assert threads
+    assert threading.current_thread() not in threads
+
+
 async def test_summaries_of_a_candidate(rpc: ReportServiceAsyncStub, store: Store) -> None:
     await store.put("candidate", REPORT)
     got = await rpc.ListReports(ListReportsRequest(candidate_id="candidate"))
     assert [each.session_id for each in got.reports] == ["written"]
     assert list(got.reports[0].scores) == list(REPORT.usual_scores), "on one scale"
+    assert got.reports[0].practised_ms == REPORT.practised_ms
     assert not (await rpc.ListReports(ListReportsRequest(candidate_id="nobody"))).reports
 
 
