@@ -88,8 +88,8 @@ async def test_the_less_loaded_worker_takes_the_next_session(bus: Bus, session_i
         await until(lambda: session_id in busy.held)
         idle = Holder(bus, "idle")
         async with serving(idle):
-            for each in (busy, idle):  # both know of each other
-                await until(lambda each=each: {"busy", "idle"} <= each.leases._beats.keys())
+            both = {"busy", "idle"}  # know of each other
+            await until(lambda: both <= busy.leases._beats.keys() & idle.leases._beats.keys())
             second = secrets.token_hex(8)
             await put(bus, second)
             await until(lambda: second in busy.held | idle.held)

@@ -135,7 +135,7 @@ class Session:
         return [signal.accounting for signal in self.signals if signal.HasField("accounting")]
 
     def said(self, body: str) -> list[Signal]:
-        return [signal for signal in self.signals if signal.HasField(body)]
+        return [signal for signal in self.signals if signal.WhichOneof("body") == body]
 
     async def final(self) -> Accounting:
         return await self.until_account(lambda account: account.final)
