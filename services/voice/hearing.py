@@ -5,6 +5,7 @@ This is the part that takes time; it runs beside the stream (see transcription.p
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -98,8 +99,9 @@ def hear(
     return Hearing(transcript.tokens, starts, said, filled_pauses.fuse(sounds, said))
 
 
+@cache
 def load() -> None:
-    """Load the models now, not in the first utterance."""
+    """Load the models now, once a process, not in the first utterance."""
     silence = transcriber.transcribe(np.zeros(transcriber.MIN_SAMPLES, np.float32)).states
     alignment.letter_scores(silence)
     filled_pauses.probabilities(silence)

@@ -48,6 +48,7 @@ class SpeechText:
         self._latest: _Job | None = None
         self._known = Unfinished()
         self._shown: set[int] = set()  # unfinished utterances of which some text was told
+        self._filled_until = 0  # where the last filled pause that was told ends
 
     def take(self, utterance: Utterance) -> list[Observation]:
         """Have an utterance transcribed, unless that is under way already."""
@@ -156,10 +157,13 @@ class SpeechText:
 
     def _filled_pauses(self, utterance: Utterance, hearing: Hearing) -> Iterable[Observation]:
         for filler in hearing.fillers:
+            start, end = utterance.start + filler.start, utterance.start + filler.end
+            if start < self._filled_until:
+                continue  # in the tail of the utterance before, and told with it
+            self._filled_until = end
             event = VoiceEvent(type=VoiceEvent.FILLED_PAUSE, detail=words.filler_kind(filler.text))
-            start = self._clock.time_us(utterance.start + filler.start)
-            end = self._clock.time_us(utterance.start + filler.end)
-            yield Observation(event, start, end, filler.confidence * utterance.heard_share)
+            times = self._clock.time_us(start), self._clock.time_us(end)
+            yield Observation(event, *times, filler.confidence * utterance.heard_share)
 
     def _observation(
         self, utterance: Utterance, segment: TranscriptSegment, confidence: float

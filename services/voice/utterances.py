@@ -88,7 +88,7 @@ class Utterances:
         self._number = 0
         self._frames: list[VadFrame] = []  # of the open utterance
         self._stretches: list[tuple[int, int]] = []
-        self._from = 0  # sound before this belongs to the utterance before
+        self._from = 0  # where the speech of the utterance before ends; not its tail, heard twice
         self._asked = 0  # where the last request ended
 
     def push(self, samples: npt.NDArray[np.int16], frames: list[VadFrame]) -> list[Utterance]:

@@ -15,7 +15,7 @@ from gateway.opus import PACKET_SAMPLES, OpusDecoder, OpusError
 from services.runtime import models
 from services.runtime.analyzer import STATE_WINDOW_US, Observation
 from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_RATE, Pcm
-from services.voice import speech_text
+from services.voice import hearing, speech_text
 from services.voice.analyzer import VoiceAnalyzer
 from services.voice.transcription import Inline
 from training.data import Entry, manifest
@@ -107,6 +107,13 @@ def test_pauses_and_speech_take_turns() -> None:
         assert before.end_us == after.start_us
     pauses = events(two_cities(), VoiceEvent.PAUSE)
     assert all(seen.end_us - seen.start_us >= 250_000 for seen in pauses)
+
+
+def test_the_models_are_run_once_to_load_them_however_many_sessions_begin() -> None:
+    VoiceAnalyzer()
+    before = hearing.load.cache_info()
+    VoiceAnalyzer()
+    assert hearing.load.cache_info().misses == before.misses == 1
 
 
 def test_two_passes_say_the_same() -> None:

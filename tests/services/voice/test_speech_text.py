@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
-from greenroom.v1.signals_pb2 import TranscriptSegment
+from greenroom.v1.signals_pb2 import TranscriptSegment, VoiceEvent
 
 from services.runtime import models
 from services.runtime.analyzer import Observation
@@ -14,8 +16,9 @@ from services.voice import speech_text
 from services.voice.clock import StreamClock
 from services.voice.hearing import Hearing
 from services.voice.speech_text import SpeechText
-from services.voice.transcription import Background
+from services.voice.transcription import Background, Inline
 from services.voice.utterances import Utterance
+from training.data import manifest
 from training.voice.sound import Samples, load
 
 SECOND = 16_000
@@ -111,3 +114,19 @@ def test_a_look_that_was_given_up_is_not_given_up_again(room: Room) -> None:
     ((text, final),) = texts(room.text.finish())
     assert final
     assert text
+
+
+def test_a_filled_pause_that_two_utterances_hear_is_told_once(shared_data: Path) -> None:
+    """The one from 5.11 to 5.93 s: in the first one's tail, and before the other's first word."""
+    (entry,) = [e for e in manifest(shared_data, "speech_disfluent") if "uh um" in e.label]
+    samples = load(entry.path)
+    clock = StreamClock()
+    clock.lay(Pcm(samples, 0, 0))
+    text = SpeechText(clock, Inline())
+    for number, (start, end) in enumerate(((0, 6 * SECOND), (5 * SECOND, len(samples)))):
+        sound = samples[start:end]
+        text.take(Utterance(number, start, 0, sound, ((start, end),), 0, final=True, at_pause=True))
+    told = [seen for seen in text.finish() if isinstance(seen.body, VoiceEvent)]
+    assert len(told) >= 5
+    assert all(before.end_us <= after.start_us for before, after in pairwise(told))
+    assert len([seen for seen in told if 5e6 < seen.start_us < 6e6]) == 1
