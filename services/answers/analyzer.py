@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
 
 from greenroom.v1.session_pb2 import Question, SessionEvent
@@ -13,7 +14,6 @@ from services.answers.embedder import Embedder
 from services.answers.relevance import completeness, find_points, relevance
 from services.answers.specificity import ownership, specificity, vagueness
 from services.answers.star import star
-from services.answers.text import Answer
 from services.runtime.analyzer import Observation
 from services.runtime.media import MICROSECONDS
 
@@ -29,17 +29,30 @@ def _embedder() -> Embedder:
     return Embedder()
 
 
+@dataclass(eq=False)
+class _Answer:
+    """From one question to the next."""
+
+    question_id: str
+    attempt: int
+    start_us: int
+    utterances: dict[int, list[Word]] = field(default_factory=dict)
+    judged: list[Word] = field(default_factory=list)
+    """The words on which the evaluation rests."""
+    evaluation: AnswerEvaluation | None = None
+
+
 class AnswersAnalyzer:
     """One session's answers. Words belong to the question during which they were said,
-    by their own times, however late their transcript comes."""
+    by their own times, however late their transcript comes; what was said while the practice
+    was paused belongs to none."""
 
     def __init__(self) -> None:
         self._embed = _embedder()
         self._questions: dict[str, Question] = {}
-        self._asked: list[tuple[int, str]] = []
-        """(start, question id) of every question so far."""
-        self._answers: dict[int, Answer] = {}
-        """By index into _asked."""
+        self._answers: list[_Answer] = []
+        self._pauses: list[tuple[int, int]] = []
+        self._paused_us: int | None = None
         self._evaluated_us = 0
 
     def analyze(self, item: SessionEvent | Signal) -> Iterable[Observation]:
@@ -53,51 +66,81 @@ class AnswersAnalyzer:
         if isinstance(item, Signal):
             if item.transcript.final:
                 self._add(item.transcript)
-        elif item.HasField("started"):
-            self._questions = {question.id: question for question in item.started.questions}
-        elif item.HasField("question_started"):
-            self._ask(item)
+            return
+        at_us = item.header.capture_time_us
+        match item.WhichOneof("body"):
+            case "started":
+                self._questions = {question.id: question for question in item.started.questions}
+            case "question_started":
+                self._ask(item.question_started.question_id, at_us)
+            case "paused" if self._paused_us is None:
+                self._paused_us = at_us
+            case "resumed" | "ended" if self._paused_us is not None:
+                self._pauses.append((self._paused_us, at_us))
+                self._paused_us = None
 
     def finish(self) -> Iterable[Observation]:
         """See Analyzer.finish."""
-        for number in range(len(self._asked)):
-            yield from self._evaluate(number, final=True)
+        for answer in self._answers:
+            yield self._tell(answer, final=True)
 
-    def _ask(self, event: SessionEvent) -> None:
-        start_us = event.header.capture_time_us
-        self._asked.append((start_us, event.question_started.question_id))
-        self._evaluated_us = start_us
+    def _ask(self, question_id: str, at_us: int) -> None:
+        """The same event may be stored twice."""
+        if any((each.question_id, each.start_us) == (question_id, at_us) for each in self._answers):
+            return
+        earlier = [answer for answer in self._answers if answer.question_id == question_id]
+        self._answers.append(_Answer(question_id, len(earlier), at_us))
+        self._evaluated_us = at_us
 
     def _add(self, segment: TranscriptSegment) -> None:
         """Sort a segment's words by question; an earlier text of the same utterance goes."""
-        for answer in self._answers.values():
+        for answer in self._answers:
             answer.utterances.pop(segment.utterance, None)
         for word in segment.words:
-            number = self._question_at(word)
-            if number is not None:
-                answer = self._answers.setdefault(number, Answer())
-                answer.utterances.setdefault(segment.utterance, []).append(word)
+            asked = [answer for answer in self._answers if answer.start_us <= _middle_us(word)]
+            if asked:
+                asked[-1].utterances.setdefault(segment.utterance, []).append(word)
 
-    def _question_at(self, word: Word) -> int | None:
-        """Which question was asked last before the word's middle."""
-        middle = (word.start_us + word.end_us) // 2
-        before = [number for number, (start, _) in enumerate(self._asked) if start <= middle]
-        return before[-1] if before else None
+    def _words(self, answer: _Answer) -> list[Word]:
+        """In the order of their utterances."""
+        return [
+            word
+            for number in sorted(answer.utterances)
+            for word in answer.utterances[number]
+            if not self._was_paused(_middle_us(word))
+        ]
+
+    def _was_paused(self, at_us: int) -> bool:
+        now = self._paused_us is not None and self._paused_us <= at_us
+        return now or any(start <= at_us < end for start, end in self._pauses)
 
     def _interim(self, now_us: int) -> Iterator[Observation]:
-        if self._asked and now_us - self._evaluated_us >= EVERY_US:
-            self._evaluated_us = now_us
-            yield from self._evaluate(len(self._asked) - 1, final=False)
+        """Of the running answer, and of the first one of which words came late: at the end little
+        is left to evaluate."""
+        if now_us - self._evaluated_us < EVERY_US:
+            return
+        self._evaluated_us = now_us
+        new = [answer for answer in self._answers if self._words(answer) != answer.judged]
+        for answer in (*new[:-1][:1], *new[-1:]):
+            yield self._tell(answer, final=False)
 
-    def _evaluate(self, number: int, *, final: bool) -> Iterator[Observation]:
-        start_us, question_id = self._asked[number]
-        question = self._questions.get(question_id, Question(id=question_id))
-        words = self._answers.get(number, Answer()).words
+    def _tell(self, answer: _Answer, *, final: bool) -> Observation:
+        words = self._words(answer)
+        if answer.evaluation is None or words != answer.judged:
+            answer.judged, answer.evaluation = words, self._evaluate(answer, words)
+        told = AnswerEvaluation()
+        told.CopyFrom(answer.evaluation)
+        told.final = final
+        end_us = words[-1].end_us if words else answer.start_us
+        confidence = min(1.0, len(words) / CONFIDENT_WORDS)
+        return Observation(told, answer.start_us, max(answer.start_us, end_us), confidence)
+
+    def _evaluate(self, answer: _Answer, words: list[Word]) -> AnswerEvaluation:
+        question = self._questions.get(answer.question_id, Question(id=answer.question_id))
         evaluation = AnswerEvaluation(
-            question_id=question_id,
-            final=final,
+            question_id=answer.question_id,
             words=len(words),
-            attempt=sum(1 for _, other in self._asked[:number] if other == question_id),
+            attempt=answer.attempt,
             relevance=relevance(self._embed, question, words) if question.text else None,
             points=find_points(self._embed, question, words),
             star=star(self._embed, words) if question.style == "behavioural" else [],
@@ -109,6 +152,8 @@ class AnswersAnalyzer:
         covered = completeness(question.points, evaluation.points)
         if covered is not None:
             evaluation.completeness = covered
-        end_us = words[-1].end_us if words else start_us
-        confidence = min(1.0, len(words) / CONFIDENT_WORDS)
-        yield Observation(evaluation, start_us, max(start_us, end_us), confidence)
+        return evaluation
+
+
+def _middle_us(word: Word) -> int:
+    return (word.start_us + word.end_us) // 2

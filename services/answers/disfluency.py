@@ -37,7 +37,7 @@ ASKING = frozenset({
 })  # fmt: skip
 EXPLAINING = frozenset({"by", "is", "was", "when", "with", "here", ""})
 
-MEANT_AFTER = {
+MEANT_AFTER: dict[tuple[str, ...], frozenset[str]] = {
     ("like",): LIKING | COMPARING,
     ("kind", "of"): DETERMINERS,
     ("sort", "of"): DETERMINERS,
@@ -45,7 +45,10 @@ MEANT_AFTER = {
     ("i", "mean"): frozenset({"what"}),
     ("i", "meant"): frozenset({"what"}),
 }
-MEANT_BEFORE = {("i", "mean"): EXPLAINING, ("i", "meant"): EXPLAINING}
+MEANT_BEFORE: dict[tuple[str, ...], frozenset[str]] = {
+    ("i", "mean"): EXPLAINING,
+    ("i", "meant"): EXPLAINING,
+}
 """Between these words in its sentence a filler or edit term says what it says: `what kind of`,
 `do you know`, `what I mean by that`; but `what I mean who` is a repair."""
 
@@ -250,7 +253,8 @@ def _around(words: list[Word], plain: list[str], index: int, length: int) -> tup
 def _is_meant(words: list[Word], plain: list[str], index: int, length: int) -> bool:
     phrase = tuple(plain[index : index + length])
     before, after = _around(words, plain, index, length)
-    return before in MEANT_AFTER.get(phrase, ()) and after in MEANT_BEFORE.get(phrase, {after})
+    fits = phrase not in MEANT_BEFORE or after in MEANT_BEFORE[phrase]
+    return fits and before in MEANT_AFTER.get(phrase, ())
 
 
 def _carries_meaning(words: list[Word], plain: list[str], index: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from greenroom.v1.signals_pb2 import TextSpan, Word
 
@@ -18,21 +17,6 @@ question "You" has a relevance of .98."""
 
 SENTENCE_END = re.compile(r"[.!?]$")
 CLAUSE_END = re.compile(r"[,;:]$")
-
-
-@dataclass
-class Answer:
-    """All words of one answer, in order of their utterances."""
-
-    utterances: dict[int, list[Word]] = field(default_factory=dict)
-
-    @property
-    def words(self) -> list[Word]:
-        return [word for number in sorted(self.utterances) for word in self.utterances[number]]
-
-    @property
-    def text(self) -> str:
-        return " ".join(word.text for word in self.words)
 
 
 def span(words: list[Word]) -> TextSpan:
@@ -55,7 +39,8 @@ def ends_sentence(word: Word) -> bool:
 
 
 def sentences(words: list[Word]) -> list[list[Word]]:
-    """Runs that end with a full stop, at an utterance's pause or after CLAUSE_WORDS."""
+    """Runs that end with a full stop, or after CLAUSE_WORDS; a comma or the like ends one that has
+    half as many. A rest of fewer than MIN_CLAUSE_WORDS goes to the run before it."""
     runs: list[list[Word]] = []
     run: list[Word] = []
     for word in words:

@@ -2,19 +2,30 @@
 
 from collections.abc import Iterable
 
+import pytest
 from greenroom.v1.common_pb2 import Header
 from greenroom.v1.session_pb2 import (
     ExpectedPoint,
     Question,
     QuestionStarted,
+    SessionEnded,
     SessionEvent,
+    SessionPaused,
+    SessionResumed,
     SessionStarted,
 )
-from greenroom.v1.signals_pb2 import AnswerEvaluation, Signal, TranscriptSegment
+from greenroom.v1.signals_pb2 import (
+    AnswerEvaluation,
+    DisfluencySpan,
+    Signal,
+    TranscriptSegment,
+    Word,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.answers.analyzer import CONFIDENT_WORDS, EVERY_US, AnswersAnalyzer
+from services.answers.disfluency import disfluencies
 from services.runtime.analyzer import Observation
 from services.runtime.questions import bank
 from tests.services.answers.speaking import GOOD_STORY, START_US, say
@@ -113,6 +124,121 @@ def test_a_running_answer_is_evaluated_now_and_then() -> None:
     assert not any(body.final for body in bodies(during))
     counts = [body.words for body in bodies(during)]
     assert counts == sorted(counts)
+
+
+@pytest.fixture
+def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many words each evaluation saw."""
+    counts: list[int] = []
+
+    def counted(words: list[Word]) -> list[DisfluencySpan]:
+        counts.append(len(words))
+        return disfluencies(words)
+
+    monkeypatch.setattr("services.answers.analyzer.disfluencies", counted)
+    return counts
+
+
+def test_what_was_evaluated_whole_is_not_evaluated_again_at_the_end(evaluated: list[int]) -> None:
+    during, final = run(started(), asked(HARDEST.id, START_US), heard(GOOD_STORY, START_US + 1))
+    assert evaluated == [len(GOOD_STORY.split())]
+    (before,), (after,) = bodies(during), bodies(final)
+    assert not before.final
+    assert after.final
+    before.final = True
+    assert after == before
+    assert (during[0].end_us, during[0].confidence) == (final[0].end_us, final[0].confidence)
+
+
+def test_last_words_that_come_after_the_next_question_are_evaluated_before_the_end(
+    evaluated: list[int],
+) -> None:
+    second = START_US + 60_000_000
+    during, final = run(
+        started(),
+        asked(HARDEST.id, START_US),
+        heard("It was slow and we fixed it.", START_US + 10_000_000, 0),
+        asked("free", second),
+        heard("That was all.", second - 3_000_000, 1),
+        heard("No, I have nothing to add.", second + 10_000_000, 2),
+    )
+    assert [(body.question_id, body.words) for body in bodies(during)] == [
+        (HARDEST.id, 7),
+        (HARDEST.id, 10),
+        ("free", 6),
+    ]
+    assert [body.words for body in bodies(final)] == [10, 6]
+    assert evaluated == [7, 10, 6]
+
+
+def test_after_a_takeover_the_past_is_evaluated_little_by_little(evaluated: list[int]) -> None:
+    """Nothing while it is learned, then one earlier answer with the running one, at the end the
+    rest."""
+    analyzer = AnswersAnalyzer()
+    minute = 60_000_000
+    starts = [START_US + number * minute for number in range(4)]
+    analyzer.learn(started())
+    for number, start in enumerate(starts):
+        analyzer.learn(asked("free", start))
+        analyzer.learn(heard("word " * (number + 1), start + 1, number))
+    assert not evaluated
+    during = list(analyzer.analyze(heard("and so on", starts[-1] + minute // 2, 9)))
+    assert [body.words for body in bodies(during)] == [1, 7]
+    assert [body.words for body in bodies(analyzer.finish())] == [1, 2, 3, 7]
+    assert evaluated == [1, 7, 2, 3]
+
+
+def paused(at_us: int) -> SessionEvent:
+    return SessionEvent(header=Header(capture_time_us=at_us), paused=SessionPaused())
+
+
+def resumed(at_us: int) -> SessionEvent:
+    return SessionEvent(header=Header(capture_time_us=at_us), resumed=SessionResumed())
+
+
+def ended(at_us: int) -> SessionEvent:
+    return SessionEvent(header=Header(capture_time_us=at_us), ended=SessionEnded())
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_is_said_while_paused_is_no_part_of_the_answer(*, late: bool) -> None:
+    """Whether its transcript comes before the pause is told of or after."""
+    second = 1_000_000
+    events: list[SessionEvent | Signal] = [
+        paused(START_US + 10 * second),
+        resumed(START_US + 20 * second),
+        paused(START_US + 30 * second),
+        ended(START_US + 40 * second),
+    ]
+    said: list[SessionEvent | Signal] = [
+        heard("This counts.", START_US + 5 * second, 0),
+        heard("Mum, I am in the middle of it.", START_US + 15 * second, 1),
+        heard("This counts as well.", START_US + 25 * second, 2),
+        heard("Let me see.", START_US + 35 * second, 3),
+    ]
+    order = [*events, *said] if late else [*said, *events]
+    _, final = run(started(), asked("free", START_US), *order)
+    assert bodies(final)[0].words == 6
+
+
+def test_words_are_in_the_order_of_their_utterances() -> None:
+    _, final = run(
+        started(),
+        asked("free", START_US),
+        heard("and we shipped", START_US + 9_000_000, 7),
+        heard("we tested it", START_US + 1, 3),
+    )
+    assert final[0].end_us == heard("and we shipped", START_US + 9_000_000).end_us
+
+
+def test_a_question_that_is_told_twice_was_asked_once() -> None:
+    _, final = run(
+        started(),
+        asked("free", START_US),
+        asked("free", START_US),
+        heard("It is fine.", START_US + 1),
+    )
+    assert [(body.attempt, body.words) for body in bodies(final)] == [(0, 3)]
 
 
 def test_silence_is_told_as_nothing_said_and_nothing_is_made_up() -> None:

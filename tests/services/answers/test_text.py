@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.answers.text import CLAUSE_WORDS, Answer, bare, sentences, span
-from tests.services.answers.speaking import WORD_US, say
+from services.answers.text import CLAUSE_WORDS, bare, sentences, span
+from tests.services.answers.speaking import say
 
 
 def test_a_span_quotes_and_times_its_words() -> None:
@@ -38,10 +38,3 @@ def test_a_comma_ends_a_clause_only_when_it_is_long() -> None:
 def test_no_word_is_lost_or_moved(text: str) -> None:
     words = say(text)
     assert [word for run in sentences(words) for word in run] == words
-
-
-def test_an_answer_is_in_the_order_of_its_utterances() -> None:
-    answer = Answer()
-    answer.utterances[7] = say("second part", 10 * WORD_US)
-    answer.utterances[3] = say("first part")
-    assert answer.text == "first part second part"
