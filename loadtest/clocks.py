@@ -34,12 +34,16 @@ class Clocks:
     """The fastest message of each process, by this machine's clock."""
 
     def __init__(self) -> None:
-        self.round_trip_us = 0
+        self.round_trip_us: int | None = None
         """To NATS and back, the fastest."""
         self._fastest_us: dict[str, int] = {}
         self._count = Counter[str]()
         self._dated_us = 0
         """By how much this clock is at least ahead of the gateway's, by its Date header."""
+
+    def went_round(self, took_us: int) -> None:
+        """Something to NATS and back."""
+        self.round_trip_us = min(took_us, self.round_trip_us or took_us)
 
     def heard(self, process: str, sent_us: int, arrived_us: int) -> None:
         """A message from the bus."""
@@ -69,7 +73,7 @@ class Clocks:
         where that is more than AGREE_MS."""
         found = {}
         for process, fastest_us in self._fastest_us.items():
-            ahead_us = fastest_us - self.round_trip_us / 2
+            ahead_us = fastest_us - (self.round_trip_us or 0) / 2
             if fastest_us < 0 or self._count[process] >= ENOUGH:
                 found[process] = ahead_us / 1000
         if self._dated_us:

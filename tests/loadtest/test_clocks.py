@@ -12,7 +12,8 @@ MS = 1000
 def clocks(took_ms: list[float], round_trip_ms: float = 1.0) -> Clocks:
     """After messages of one process that seemed to take so long."""
     made = Clocks()
-    made.round_trip_us = round(round_trip_ms * MS)
+    for slower in (7, 1, 3):
+        made.went_round(round(slower * round_trip_ms * MS))
     for ms in took_ms:
         made.heard("face-0", SENT_US, SENT_US + round(ms * MS))
     return made

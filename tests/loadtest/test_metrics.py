@@ -39,7 +39,8 @@ CHUNKS = 4
 
 def jpeg() -> bytes:
     grey = av.VideoFrame.from_ndarray(np.full((480 * 3 // 2, 640), 128, np.uint8), "yuv420p")
-    return simplejpeg.encode_jpeg(burn.picture(grey, NUMBER).to_ndarray(format="rgb24"))
+    picture = burn.picture(grey, NUMBER).to_ndarray(format="rgb24")
+    return bytes(simplejpeg.encode_jpeg(picture))
 
 
 def chirp() -> bytes:
