@@ -13,7 +13,6 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-import skimage.data
 
 from loadtest.recording import FPS, OPUS_RATE, RecordingError, caching
 from services.runtime import models
@@ -24,7 +23,7 @@ SWAY_PIXELS, SWAY_S = 6.0, 4.0
 
 
 def composed(cache: Path) -> Path:
-    """The recording's path; made on the first call. Raises RecordingError before `make setup`."""
+    """The recording's path; made on the first call. Raises RecordingError for a missing part."""
     target = cache / "composed-demo-v1.mkv"
     if not target.exists():
         with caching(cache) as directory:
@@ -41,9 +40,19 @@ def _speech() -> Path:
         raise RecordingError(str(error)) from error
 
 
+def _photograph() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    try:
+        import skimage.data
+    except ImportError as error:
+        raise RecordingError(
+            "composing a recording needs scikit-image's photograph: give a recording, or "
+            "pip install scikit-image"
+        ) from error
+    return np.asarray(skimage.data.astronaut())  # type: ignore[no-untyped-call]
+
+
 def _compose(speech: Path, target: Path) -> None:
-    photograph = skimage.data.astronaut()  # type: ignore[no-untyped-call]
-    canvas = cv2.copyMakeBorder(photograph, 0, 0, 64, 64, cv2.BORDER_REPLICATE)
+    canvas = cv2.copyMakeBorder(_photograph(), 0, 0, 64, 64, cv2.BORDER_REPLICATE)
     with av.open(str(speech)) as source, av.open(str(target), "w") as sink:
         video = sink.add_stream("mpeg4", rate=FPS)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"

@@ -1,5 +1,6 @@
 """The composed recording: a face that moves and speech, of the same length."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,10 @@ def test_without_its_speech(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(RecordingError, match="make setup"):
         composed(tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_without_the_photograph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in a package of the development extra."""
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    with pytest.raises(RecordingError, match="pip install scikit-image"):
+        composed(tmp_path)
