@@ -374,6 +374,8 @@ def compare(
         raise typer.Exit(UNUSABLE) from error
     for words in comparing.differing_options(first, second):
         console.print(f"[yellow]not alike[/] {words}", highlight=False)
+    for words in comparing.doubts(first, second):
+        console.print(f"[bold red]can't be trusted[/] {words}", highlight=False)
     console.print(comparing.table(first, second))
 
 

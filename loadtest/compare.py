@@ -59,6 +59,16 @@ def differing_options(before: Result, after: Result) -> list[str]:
     return words
 
 
+def doubts(before: Result, after: Result) -> list[str]:
+    """Why a comparison says little: what speaks against either's figures."""
+    return [
+        f"{name}: {reason}"
+        for name, result in (("before", before), ("after", after))
+        if not result.trusted
+        for reason in result.distrust
+    ]
+
+
 def table(before: Result, after: Result) -> Table:
     made = Table(title=f"{before.started:%Y-%m-%d %H:%M} and {after.started:%Y-%m-%d %H:%M}")
     for title in ("metric", "before", "after", "change", ""):

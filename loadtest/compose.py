@@ -52,7 +52,8 @@ def _photograph() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def _compose(speech: Path, target: Path) -> None:
-    canvas = cv2.copyMakeBorder(_photograph(), 0, 0, 64, 64, cv2.BORDER_REPLICATE)
+    bordered = cv2.copyMakeBorder(_photograph(), 0, 0, 64, 64, cv2.BORDER_REPLICATE)
+    canvas = np.asarray(bordered, np.uint8)
     with av.open(str(speech)) as source, av.open(str(target), "w") as sink:
         video = sink.add_stream("mpeg4", rate=FPS)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"

@@ -83,8 +83,8 @@ def shown(console: Console) -> Iterator[Show]:
 
 
 def figure(metric: str, value: float | None) -> str:
-    """A metric with its unit."""
-    return "not measured" if value is None else f"{value:.4g} {UNITS[metric]}".rstrip()
+    """A metric with its unit, where this build knows it: a result may be of another."""
+    return "not measured" if value is None else f"{value:.4g} {UNITS.get(metric, '')}".rstrip()
 
 
 def summary(result: Result, console: Console) -> None:

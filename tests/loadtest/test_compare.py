@@ -1,7 +1,11 @@
 """Two results side by side: what is better, worse, or not alike."""
 
-from rich.console import Console
+from pathlib import Path
 
+from rich.console import Console
+from typer.testing import CliRunner
+
+from deploy.cli import app
 from loadtest import compare
 from tests.loadtest.made import result
 
@@ -39,3 +43,16 @@ def test_a_metric_of_one_result_alone_is_shown_without_a_word() -> None:
 def test_unlike_runs_are_named() -> None:
     assert compare.differing_options(result(), result()) == []
     assert compare.differing_options(result(1), result(2)) == ["sessions: 1 and 2"]
+
+
+def test_results_that_were_not_trusted_and_metrics_of_another_build(tmp_path: Path) -> None:
+    before, after = result(trusted=False), result()
+    after.metrics["of_another_build"] = 3.0
+    for name, made in (("before", before), ("after", after)):
+        made.write(tmp_path / name)
+    compared = ("compare", str(tmp_path / "before"), str(tmp_path / "after"))
+    ran = CliRunner().invoke(app, compared, env={"COLUMNS": "200"})
+    assert ran.exit_code == 0, ran.output
+    assert "can't be trusted before: the load generator's loop woke up" in ran.output
+    assert "trusted after" not in ran.output
+    assert "of_another_build" in ran.output

@@ -70,7 +70,7 @@ def with_credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
     )
     limits = UNLIMITED | {"conn": -1, "imports": -1, "exports": -1, "leaf": -1}
     of_account = token(account, operator, {"type": "account", "limits": limits})
-    of_user = token(user, account, {"type": "user"} | UNLIMITED)
+    of_user = token(user, account, {"type": "user", **UNLIMITED})
     config = folder / "nats.conf"
     config.write_text(
         f"operator: {token(operator, operator, {'type': 'operator'})}\n"
