@@ -184,10 +184,11 @@ def _bus(sessions: list[SessionResult]) -> dict[str, float]:
 
 def _published(session: SessionResult, medium: str) -> int:
     """How many frames or chunks there were for the analyzers; 0 when nobody knows. The gateway
-    accounts for frames; of sound it accounts for packets, and chunks are counted by the newest
-    that came here."""
-    if medium == "video" and "gateway_video" in session.accounting:
-        return session.accounting["gateway_video"]["processed"]
+    accounts for frames, unless they are a capture's; of sound it accounts for packets, and chunks
+    are counted by the newest that came here."""
+    gateway = session.accounting.get("gateway_video", {})
+    if medium == "video" and gateway.get("received"):
+        return gateway["processed"]
     return session.heard.made.get(medium, 0) if session.heard else 0
 
 

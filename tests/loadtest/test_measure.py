@@ -114,7 +114,8 @@ def test_an_analyzer_that_never_came_lost_all() -> None:
 
 
 def test_a_published_capture_is_counted_by_its_own_frames() -> None:
-    accounting = {"face": {"received": 60, "processed": 60}}
+    idle = {"received": 0, "processed": 0}  # a gateway has the session, but no connection
+    accounting = {"gateway_video": idle, "face": {"received": 60, "processed": 60}}
     found = measure.metrics(
         [session(accounting=accounting, heard=Heard(made={"video": 80}))], {}, {}, 0
     )
@@ -166,3 +167,11 @@ def test_percentiles_are_numpys() -> None:
     assert summary is not None
     assert (summary.p50, summary.p95, summary.p99, summary.max) == (500, 950, 990, 1000)
     assert summarize([]) is None
+
+
+def test_frames_are_by_those_that_were_up_too() -> None:
+    samples = Samples()
+    for number in range(300):
+        samples.add(100 + number / 30, 20.0)  # two sessions' frames over ten seconds
+    stages = measure.summaries({"capture_to_publish_video": samples}, 100, 110)
+    assert measure.metrics([session()] * 2, stages, {}, 2, 10)["frames_per_second"] == 15
