@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -60,6 +61,7 @@ class Client:
         self.analysed = asyncio.Event()
         """Set from then on."""
         self._on_hint: OnHint | None = None
+        self._telling: set[asyncio.Task[None]] = set()
 
     @classmethod
     @asynccontextmanager
@@ -75,7 +77,7 @@ class Client:
             try:
                 yield client
             finally:
-                await tasks.end([events])
+                await tasks.end([events, *client._telling])
                 await client.leave()
 
     async def join(
@@ -104,6 +106,8 @@ class Client:
         await self.post("question", {"question_id": question_id, "attempt": attempt})
 
     async def end(self) -> None:
+        if self._telling:
+            await asyncio.wait(self._telling)
         await self.post("end", {"reason": "candidate"})
 
     async def post(self, what: str, body: dict[str, Any] | None = None) -> httpx.Response:
@@ -170,3 +174,12 @@ class Client:
         self.hints.append(hint)
         if self._on_hint:
             self._on_hint(hint)
+        telling = asyncio.create_task(self._tell_shown(hint))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
+    async def _tell_shown(self, hint: HeardHint) -> None:
+        """As the page does: the report lists the hints that were shown."""
+        latency_ms = (time.time_ns() // 1000 - hint.arrived_us) / 1000
+        with contextlib.suppress(ClientError):  # it may come at the session's end
+            await self.post(f"hints/{hint.message['id']}/shown", {"latency_ms": latency_ms})

@@ -25,8 +25,8 @@ BRIEF = {"blink_rate": "blink", "nods": "nod", "brief_movements": "brief_movemen
 """What is over within a few frames, by the event that is counted."""
 
 MIN_EVENT_FPS = 9.0
-"""Frames a second under which those are not counted: at 10 the detectors find every blink of 100 ms,
-at 7.5 three of four, at 5 half of them and no nodding at all."""
+"""Frames a second under which those are not counted: at 10 the detectors find every blink of
+100 ms, at 7.5 three of four, at 5 half of them and no nodding at all."""
 
 MIN_RATE_SECONDS = 10.0
 """Events a minute need more: one blink in three seconds is not twenty a minute."""
