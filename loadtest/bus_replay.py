@@ -4,6 +4,7 @@ rebased, to load the services without WebRTC."""
 from __future__ import annotations
 
 import asyncio
+import copy
 import contextlib
 import time
 from collections import Counter
@@ -34,7 +35,7 @@ ATTACH_S = 3.0
 FRAME_US = MICROSECONDS // 30
 """From a capture's last message to the first of its next round."""
 
-Media = TypeVar("Media", VideoFrame, AudioChunk)
+Media = TypeVar("Media", bound=VideoFrame | AudioChunk)
 
 
 @dataclass
@@ -155,8 +156,7 @@ def looped(
 
 def rebased(media: Media, session_id: str, sequence: int, shift_us: int) -> Media:
     """A copy of another session, at another time."""
-    made = type(media)()
-    made.CopyFrom(media)
+    made = copy.deepcopy(media)
     made.header.session_id = session_id
     made.header.sequence = sequence
     made.header.capture_time_us += shift_us

@@ -102,7 +102,9 @@ class Heard:
 
     def check_replay(self, started: CaptureStarted, messages: list[Captured]) -> None:
         """All that was captured, in its order and never before its time, over the seam too."""
-        captured_us = next(filter(None, map(_media, messages))).header.capture_time_us
+        captured_us = next(
+            media.header.capture_time_us for each in messages if (media := _media(each)) is not None
+        )
         began_us = self.media[0].header.capture_time_us - captured_us + started.time_us
         numbers: Counter[type] = Counter()
         got = iter(self.media)
