@@ -4,8 +4,8 @@ rebased, to load the services without WebRTC."""
 from __future__ import annotations
 
 import asyncio
-import copy
 import contextlib
+import copy
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
