@@ -116,9 +116,16 @@ class Offers:
             self.answered += 1
 
 
+async def created(page: Page) -> dict[str, Any]:
+    """What the gateway answered when the page's session was made."""
+    got: dict[str, Any] = await page.evaluate(
+        "JSON.parse(localStorage['greenroom.running']).created"
+    )
+    return got
+
+
 async def session_id(page: Page) -> str:
-    got = await page.evaluate("JSON.parse(localStorage['greenroom.running']).created.session_id")
-    return str(got)
+    return str((await created(page))["session_id"])
 
 
 @asynccontextmanager
