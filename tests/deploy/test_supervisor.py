@@ -13,7 +13,7 @@ from deploy import supervisor
 from deploy.ports import free_port
 from deploy.supervisor import Program, StartError, System, SystemSettings
 from services.runtime import tasks
-from tests.system.conftest import free_range, start
+from tests.system.conftest import METRICS_PORTS, free_range, start
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -46,11 +46,12 @@ def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
 async def test_a_taken_port_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = server.getsockname()[1]
+        base = free_range()
         settings = SystemSettings(
             http_port=taken,
             nats_port=free_port(),
-            grpc_base_port=free_range(),
-            metrics_base_port=free_range(),
+            grpc_base_port=base,
+            metrics_base_port=base + METRICS_PORTS,
             data_dir=tmp_path,
         )
         with pytest.raises(StartError, match=f"port {taken} for gateway is taken"):

@@ -14,7 +14,7 @@ from deploy.ports import free_port
 from loadtest import prometheus
 from loadtest.result import read
 from tests.loadtest.test_run import DEMO, command
-from tests.system.conftest import Greenroom, free_range, start, stop
+from tests.system.conftest import Greenroom, start, stop
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 SERVICES = ("aggregator", "face", "gesture", "voice", "answers")
@@ -51,9 +51,8 @@ def scraped(
     program: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Greenroom, dict[str, str]]]:
     """The system, and its processes' endpoints as HOST:PORT by name."""
-    base = free_range()
-    settings = {"GREENROOM_METRICS_BASE_PORT": str(base)}
-    running = start(tmp_path_factory.mktemp("greenroom"), settings)
+    running = start(tmp_path_factory.mktemp("greenroom"))
+    base = running.metrics_base_port
     found = {name: f"127.0.0.1:{base + number}" for number, name in enumerate(SERVICES)}
     yield running, found | {"gateway": running.url.removeprefix("http://")}
     stop(running)
