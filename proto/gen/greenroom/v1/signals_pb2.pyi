@@ -189,7 +189,7 @@ class FaceState(_message.Message):
     """0..1 of the picture"""
     centre_y: _builtins.float
     brightness: _builtins.float
-    """0..1 mean luma of the face"""
+    """0..1 mean of the face's red, green and blue"""
     mouth_open: _builtins.float
     def __init__(
         self,
@@ -371,7 +371,7 @@ class GestureState(_message.Message):
     hands: _builtins.float
     """mean number of hands in view"""
     movement: _builtins.float
-    """mean hand speed in palm widths per second"""
+    """mean hand speed in palm lengths (wrist to middle finger) a second"""
     self_touch: _builtins.float
     """share of frames with a hand on the face or hair"""
     pointing: _builtins.float
@@ -439,7 +439,7 @@ class HandState(_message.Message):
     """palm centre, 0..1 of the picture"""
     y: _builtins.float
     size: _builtins.float
-    """palm width, share of the picture's width"""
+    """palm length, share of the picture's width"""
     gesture: _builtins.str
     """none, fist, open_palm, pointing, thumb_up, thumb_down, victory, ..."""
     confidence: _builtins.float
