@@ -117,6 +117,7 @@ class System:
         self._lines_are = lines_are
         self._stop = stop or asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._starting: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     @property
@@ -260,6 +261,18 @@ class System:
 
     async def _run(self, program: Program) -> int:
         """Its exit code. Raises OSError or SubprocessError when it could not be started."""
+        # By a task of its own: asyncio loses hold of a process whose start is cancelled half-way.
+        starting = asyncio.create_task(self._start(program))
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
+        await asyncio.shield(starting)
+        assert program.process is not None
+        assert program.process.stdout is not None
+        async for line in _lines(program.process.stdout):
+            self._output(program.name, line)
+        return await program.process.wait()
+
+    async def _start(self, program: Program) -> None:
         program.starts += 1
         program.process = await asyncio.create_subprocess_exec(
             *program.command,
@@ -270,10 +283,6 @@ class System:
             preexec_fn=_begin_bus if program.name == BUS else _die_with_parent,
         )
         program.failure = ""
-        assert program.process.stdout is not None
-        async for line in _lines(program.process.stdout):
-            self._output(program.name, line)
-        return await program.process.wait()
 
     async def _until_up(self) -> None:
         """Or until the stop. Raises StartError."""
@@ -294,6 +303,8 @@ class System:
     async def stop(self) -> None:
         """SIGTERM to all but NATS, which the others still need, then to NATS."""
         self._stopping = True
+        if self._starting:
+            await asyncio.wait(self._starting)
         nats = [program for program in self.programs if program.name == BUS]
         others = [program for program in self.programs if program.name != BUS]
         for group in (others, nats):

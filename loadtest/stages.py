@@ -273,7 +273,8 @@ async def connect(url: str) -> Nats:
         )
     except (nats.errors.Error, OSError) as error:
         why = errors[-1] if errors else error
-        if "authorization" in str(why).lower():
+        # A server that lets nobody in may break the connection before its reason is read.
+        if "authorization" in str(why).lower() or isinstance(why, ConnectionResetError):
             raise BusError(
                 f"NATS at {without_user(url)} lets us not in ({why}): set "
                 "GREENROOM_NATS_CREDENTIALS to the deployment's .creds file, or say "
