@@ -14,6 +14,11 @@ from services.runtime.telemetry import configure_logging, serve_metrics
 STOP_GRACE_S = 3
 """Requests under way (event streams, above all) may last this long after SIGTERM."""
 
+KEEP_ALIVE_S = 75
+"""How long a connection may be idle: longer than clients (httpx, and so gateways among each other:
+5 s) and balancers (nginx, AWS: 60 s) keep theirs. Who closes first must be the one that asks: a
+request that goes out just as the connection closes is lost."""
+
 
 def listen(host: str, port: int, *, share: bool = False) -> socket.socket:
     """Raises OSError when the port is taken."""
@@ -34,6 +39,7 @@ def main() -> None:
         log_config=None,
         access_log=False,  # paths name sessions
         timeout_graceful_shutdown=STOP_GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     scheduling.be_prompt()
     process.keep_what_is_loaded()

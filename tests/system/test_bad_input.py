@@ -104,7 +104,7 @@ async def test_random_bytes_as_media(greenroom: Greenroom, shared_data: Path) ->
         assert not any("value" in score for score in report.get("scores", []))
 
     beside, _ = await asyncio.gather(replay(greenroom, source, duration_s=SECONDS), noise())
-    check_accounting(beside, alone=False)
+    check_accounting(beside, surely=set())
     assert beside.measure("face_in_view")["value"] >= 100 * FACE_SHARE
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import http.client
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -20,6 +22,7 @@ from tests.system.test_replay import DEMO, replay_undisturbed
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 AT_ONCE = 4
+HTTPX_KEEPS_S = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +45,25 @@ async def test_sessions_at_both(greenroom: Greenroom, shared_data: Path) -> None
     assert all(one.words for one in got)
 
 
+def test_an_idle_connection_is_kept_for_longer_than_its_clients_do(greenroom: Greenroom) -> None:
+    """Or a question that goes out just as it closes is lost."""
+    kept = http.client.HTTPConnection(urlsplit(greenroom.url).netloc)
+    for wait_s in (0, HTTPX_KEEPS_S + 1):
+        time.sleep(wait_s)
+        kept.request("GET", "/readyz")
+        assert kept.getresponse().read()
+        kept.auto_open = 0  # from then on: no other connection in its place
+    kept.close()
+
+
 async def test_one_dies(greenroom: Greenroom) -> None:
     """The other answers at once."""
     first, _ = await asyncio.to_thread(gateways, greenroom)
     await asyncio.to_thread(first.kill)
     await asyncio.to_thread(first.wait, 10)
     for _ in range(10):
-        async with httpx.AsyncClient(base_url=greenroom.url, timeout=10) as http:
-            created = await http.post("/api/sessions", json={})
+        async with httpx.AsyncClient(base_url=greenroom.url, timeout=10) as client:
+            created = await client.post("/api/sessions", json={})
             assert created.status_code == 201
 
 
@@ -79,8 +93,8 @@ async def test_new_sessions_go_where_there_is_room(tmp_path: Path, shared_data: 
         source = await recording(shared_data / DEMO)
         async with with_a_place(full, source) as first, with_a_place(full, source) as second:
             for _ in range(8):  # a connection each, so that both processes are asked
-                async with httpx.AsyncClient(base_url=full.url, timeout=10) as http:
-                    refused = await http.post("/api/sessions", json={})
+                async with httpx.AsyncClient(base_url=full.url, timeout=10) as client:
+                    refused = await client.post("/api/sessions", json={})
                     assert refused.status_code == 503
                     assert int(refused.headers["Retry-After"]) > 0
             await asyncio.gather(first.until_sent(), second.until_sent())
