@@ -62,8 +62,8 @@ async def test_one_dies(greenroom: Greenroom) -> None:
     await asyncio.to_thread(first.kill)
     await asyncio.to_thread(first.wait, 10)
     for _ in range(10):
-        async with httpx.AsyncClient(base_url=greenroom.url, timeout=10) as client:
-            created = await client.post("/api/sessions", json={})
+        async with httpx.AsyncClient(base_url=greenroom.url, timeout=10) as asking:
+            created = await asking.post("/api/sessions", json={})
             assert created.status_code == 201
 
 
@@ -93,8 +93,8 @@ async def test_new_sessions_go_where_there_is_room(tmp_path: Path, shared_data: 
         source = await recording(shared_data / DEMO)
         async with with_a_place(full, source) as first, with_a_place(full, source) as second:
             for _ in range(8):  # a connection each, so that both processes are asked
-                async with httpx.AsyncClient(base_url=full.url, timeout=10) as client:
-                    refused = await client.post("/api/sessions", json={})
+                async with httpx.AsyncClient(base_url=full.url, timeout=10) as asking:
+                    refused = await asking.post("/api/sessions", json={})
                     assert refused.status_code == 503
                     assert int(refused.headers["Retry-After"]) > 0
             await asyncio.gather(first.until_sent(), second.until_sent())
