@@ -9,7 +9,7 @@ import asyncio
 import json
 import statistics
 
-from playwright.async_api import Browser, BrowserContext, Page, Request, Response, expect
+from playwright.async_api import Browser, BrowserContext, Page, Request, Response, Route, expect
 
 from tests.system.conftest import Greenroom
 from tests.web.conftest import LAPTOP, MODULE_LOOP
@@ -95,7 +95,13 @@ async def test_hints_come_fast_and_move_nothing(page: Page, greenroom: Greenroom
         if "/budget-" in request.url and request.url.endswith("/shown"):
             latencies.append(json.loads(request.post_data or "")["latency_ms"])
 
+    async def without_own_hints(route: Route) -> None:
+        """Greenroom's policy would say something in between, which is read for seconds."""
+        asked = json.loads(route.request.post_data or "{}")
+        await route.continue_(post_data=json.dumps(asked | {"live_hints": False}))
+
     page.on("request", on_request)
+    await page.route("**/api/sessions", without_own_hints)
     await page.add_init_script(OBSERVE)
     await begin(page)
     await heard_anew(page)
