@@ -31,6 +31,7 @@ from nats.aio.msg import Msg
 from rich.console import Console
 from rich.table import Table
 
+from deploy.demo import SYSTEM_LOG
 from deploy.supervisor import Output, Program, StartError, SystemSettings
 from loadtest.client import Client
 from loadtest.figures import Summary, summarize
@@ -207,7 +208,7 @@ async def measure(case: Case, recording: Recording, seconds: float, out: Path) -
     found = {name: summarize(s.between(start, end)) for name, s in stages.samples.items()}
     steady = {name: summary for name, summary in found.items() if summary is not None}
     if FRAME_TO_RESULT not in steady:
-        raise LatencyError(f"no result came: see {out / 'system.log'}")
+        raise LatencyError(f"no result came: see {out / SYSTEM_LOG}")
     if unmatched := stages.implausible.total() + results.unmatched:
         distrust.append(f"{unmatched} results match no sending")
     return Outcome(steady, results.count, results.accounts, distrust)

@@ -20,7 +20,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -257,7 +257,7 @@ async def connect(url: str) -> Nats:
     settings = read(RuntimeSettings, nats_url=url)
     if settings.nats_credentials is not None:
         await asyncio.to_thread(_check_credentials, settings.nats_credentials)
-    errors: list[Exception] = []
+    errors = deque[Exception](maxlen=1)  # they go on coming as long as the connection stands
 
     async def keep(error: Exception) -> None:
         """A slow subscription loses messages here; the generator's lag tells of it."""
