@@ -7,7 +7,7 @@ from collections import deque
 import numpy as np
 import numpy.typing as npt
 
-from services.runtime.analyzer import STATE_WINDOW_US
+from services.runtime.analyzer import GAP_US, STATE_WINDOW_US
 from services.runtime.media import MICROSECONDS, SAMPLE_RATE, Pcm
 from services.voice.vad import FRAME
 
@@ -17,11 +17,11 @@ WINDOW = STATE_WINDOW_US * SAMPLE_RATE // MICROSECONDS
 TOLERANCE_US = 30_000
 """Jitter of capture times that is no gap: less than one 40 ms chunk."""
 
-MAX_FILL = SAMPLE_RATE
-"""A gap up to 1 s is filled with silence; what is longer is not heard, and nothing is said of
+MAX_FILL = GAP_US * SAMPLE_RATE // MICROSECONDS
+"""A gap up to this is filled with silence; what is longer is not heard, and nothing is said of
 it."""
 
-BREAK_FILL = SAMPLE_RATE + 2 * FRAME
+BREAK_FILL = MAX_FILL + 2 * FRAME
 """The least silence in place of a longer gap: in two frames the filter's echo of the last sound
 is over, then every run ends by itself, and after 31 frames every utterance."""
 
