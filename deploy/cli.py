@@ -12,6 +12,7 @@ import typer
 from deploy import demo as demo_run
 from deploy import settings as all_settings
 from deploy.environment import SettingsError, read
+from deploy.folder import FolderError
 from deploy.supervisor import StartError, SystemSettings
 from deploy.supervisor import run as run_system
 from loadtest import cli as load
@@ -41,7 +42,13 @@ def demo(
     """Replay a recording through the real gateway; print the hints, write the report."""
     try:
         asyncio.run(demo_run.run(recording, out))
-    except (StartError, SettingsError, RecordingError, demo_run.DemoError) as error:
+    except (
+        StartError,
+        SettingsError,
+        FolderError,
+        RecordingError,
+        demo_run.DemoError,
+    ) as error:
         raise _unusable(error) from error
 
 

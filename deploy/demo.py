@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from rich.console import Console
 
 from deploy import folder
 from deploy.environment import read
-from deploy.supervisor import System, SystemSettings
+from deploy.supervisor import SystemSettings
+from deploy.temporary import temporary_system
 from loadtest.client import Client, ClientError, HeardHint
 from loadtest.compose import composed
 from loadtest.recording import default_cache, load
@@ -28,8 +28,6 @@ QUESTION_S = 60.0
 """A recording longer than this is asked about in more than one question."""
 
 MAX_QUESTIONS = 4
-SYSTEM_LOG = "system.log"
-"""In the demo's folder: what the processes say."""
 
 
 class DemoError(RuntimeError):
@@ -37,14 +35,10 @@ class DemoError(RuntimeError):
 
 
 async def run(path: Path | None, out: Path) -> None:
-    """Raises RecordingError, SettingsError, StartError or DemoError, each saying what to do."""
+    """Raises RecordingError, SettingsError, FolderError, StartError or DemoError, which say what
+    to do."""
     settings = read(SystemSettings)
-    try:
-        await asyncio.to_thread(folder.make, out)
-    except OSError as error:
-        raise DemoError(
-            f"{out}: can't be written ({error.strerror}): name another --out"
-        ) from error
+    await asyncio.to_thread(folder.make, out)
     console = Console()
     source = path or (SHARED_RECORDING if SHARED_RECORDING.is_file() else None)
     if source is None:
@@ -66,17 +60,8 @@ async def running_system(settings: SystemSettings, out: Path) -> AsyncIterator[s
     if await _answers(url):
         yield url
         return
-    with (
-        tempfile.TemporaryDirectory(prefix="greenroom-demo-") as data,
-        (out / SYSTEM_LOG).open("w") as log,
-    ):
-
-        def write(program: str, line: str) -> None:
-            log.write(f"{program:<12} {line}\n")
-
-        settings = settings.model_copy(update={"data_dir": Path(data)})
-        async with System(settings, write, f"in {out / SYSTEM_LOG}") as system:
-            yield system.url
+    async with temporary_system(settings, out) as system:
+        yield system.url
 
 
 async def _answers(url: str) -> bool:

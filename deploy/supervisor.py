@@ -43,6 +43,7 @@ STABLE_S = 10.0
 """A process that lived this long starts at once again when it dies."""
 
 READY_TIMEOUT_S = 60.0
+ANOTHER_DATA_DIR = "set GREENROOM_DATA_DIR to a folder that can"
 POLL_S = 0.05
 
 
@@ -130,12 +131,9 @@ class System:
 
     async def __aenter__(self) -> System:
         try:
-            await asyncio.to_thread(folder.make, self.settings.data_dir)
-        except OSError as error:
-            raise StartError(
-                f"{self.settings.data_dir}: can't be written ({error.strerror}): set "
-                "GREENROOM_DATA_DIR to a folder that can"
-            ) from error
+            await asyncio.to_thread(folder.make, self.settings.data_dir, ANOTHER_DATA_DIR)
+        except folder.FolderError as error:
+            raise StartError(str(error)) from error
         self.programs = self._plan()
         await asyncio.to_thread(self._check_ports)
         try:

@@ -21,6 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from deploy.folder import FolderError
 from deploy.supervisor import StartError, System
 from loadtest.client import Client, HeardHint
 from loadtest.figures import Summary, summarize
@@ -108,7 +109,7 @@ class Bench:
 
 
 async def run(out: Path, console: Console) -> Bench:
-    """Raises StartError, ReceiverError, RecordingError, ClientError."""
+    """Raises FolderError, StartError, ReceiverError, RecordingError, ClientError."""
     recording = await asyncio.to_thread(demo_recording)
     layered = await asyncio.to_thread(demo_recording, layered=True)
     console.print(
@@ -283,11 +284,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out"))
     out: Path = parser.parse_args().out
-    out.mkdir(parents=True, exist_ok=True)
     console = Console()
     try:
         bench = asyncio.run(run(out, console))
-    except (StartError, ReceiverError, RecordingError, ClientError) as error:
+    except (FolderError, StartError, ReceiverError, RecordingError, ClientError) as error:
         sys.exit(f"bench: {error}")
     show(bench, console)
     (out / "bench.json").write_text(as_json(bench) + "\n")

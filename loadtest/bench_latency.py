@@ -31,8 +31,9 @@ from nats.aio.msg import Msg
 from rich.console import Console
 from rich.table import Table
 
-from deploy.demo import SYSTEM_LOG
+from deploy.folder import FolderError
 from deploy.supervisor import Output, Program, StartError, SystemSettings
+from deploy.temporary import SYSTEM_LOG
 from loadtest.client import Client
 from loadtest.figures import Summary, summarize
 from loadtest.latency_worker import KIND
@@ -169,7 +170,7 @@ class AnalysedEdge(Edge):
 async def measure(case: Case, recording: Recording, seconds: float, out: Path) -> Outcome:
     """One session, measured for `seconds` after WARM_UP_S. recording: with burnt pictures.
 
-    Raises StartError, ClientError, BusError, LatencyError.
+    Raises FolderError, StartError, ClientError, BusError, LatencyError.
     """
     stages = Stages()
     async with (
@@ -288,11 +289,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out"))
     options = parser.parse_args()
     out: Path = options.out
-    out.mkdir(parents=True, exist_ok=True)
     console = Console()
     try:
         outcomes = uvloop.run(run(options.seconds, out, console))
-    except (StartError, ClientError, BusError, RecordingError, LatencyError) as error:
+    except (FolderError, StartError, ClientError, BusError, RecordingError, LatencyError) as error:
         sys.exit(f"bench-latency: {error}")
     show(outcomes, console)
     (out / "bench-latency.json").write_text(as_json(outcomes) + "\n")

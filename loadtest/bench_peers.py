@@ -1,7 +1,8 @@
 """``make bench-peers``: sessions a core of the gateway, pipecat and FastRTC, side by side.
 
 Each receives the same replayed sessions and hands 15 frames a second and all sound to a
-consumer: the peers in their own process as arrays, the gateway as JPEG and PCM on the bus.
+consumer: the peers in their own process as arrays, Greenroom as JPEG and PCM, once the whole
+gateway on the bus, and once its receiving path alone in its own process, as the peers do.
 All get the same packets: first plain VP8, then with the temporal layers that Greenroom's page
 asks browsers for. Rounds alternate; each begins with a fresh process of the peer.
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from deploy.folder import FolderError
 from deploy.supervisor import StartError
 from loadtest.bench import gateway_round
 from loadtest.local import Edge, demo_recording, local_system
@@ -28,8 +30,9 @@ from loadtest.result import Machine
 from loadtest.whip import ClientError
 
 PEERS = {"pipecat": "loadtest.peers.pipecat_peer", "FastRTC": "loadtest.peers.fastrtc_peer"}
-BARE, GATEWAY = "bare aiortc", "Greenroom gateway"
-RECEIVERS = (GATEWAY, BARE, *PEERS)
+BARE, GATEWAY, IN_PROCESS = "bare aiortc", "Greenroom, on the bus", "Greenroom, in process"
+OURS = (GATEWAY, IN_PROCESS)
+RECEIVERS = (*OURS, BARE, *PEERS)
 ROUNDS = 3
 ROUND_S = 10.0
 EQUAL_FRAMES = 14.5
@@ -44,7 +47,7 @@ Costs = dict[str, dict[str, Cost]]
 
 
 async def run(python: str, sessions: int, rounds: int, out: Path, console: Console) -> Costs:
-    """Raises StartError, ReceiverError, RecordingError, ClientError."""
+    """Raises FolderError, StartError, ReceiverError, RecordingError, ClientError."""
     recordings = {
         "plain VP8": await asyncio.to_thread(demo_recording),
         "temporal layers": await asyncio.to_thread(demo_recording, layered=True),
@@ -56,9 +59,12 @@ async def run(python: str, sessions: int, rounds: int, out: Path, console: Conso
                 console.print(f"round {number + 1} of {rounds}: {stream}")
                 cost = costs[stream]
                 await gateway_round(system, recording, sessions, ROUND_S, cost[GATEWAY])
-                await _round("loadtest.peers.bare", sys.executable, recording, sessions, cost[BARE])
-                for name, module in PEERS.items():
-                    await _round(module, python, recording, sessions, cost[name])
+                for name, module, interpreter in (
+                    (IN_PROCESS, "loadtest.in_process", sys.executable),
+                    (BARE, "loadtest.peers.bare", sys.executable),
+                    *((name, module, python) for name, module in PEERS.items()),
+                ):
+                    await _round(module, interpreter, recording, sessions, cost[name])
     return costs
 
 
@@ -67,10 +73,10 @@ async def _round(module: str, python: str, recording: Recording, sessions: int, 
         await measure(pid, url, recording, sessions, ROUND_S, cost)
 
 
-def against_better_peer(costs: dict[str, Cost]) -> float:
-    """Sessions a core over those of the better peer."""
+def against_better_peer(costs: dict[str, Cost]) -> dict[str, float]:
+    """Sessions a core of each of ours over those of the better peer."""
     better = min(costs[name].cores_per_session for name in PEERS)
-    return better / costs[GATEWAY].cores_per_session
+    return {name: better / costs[name].cores_per_session for name in OURS}
 
 
 def show(costs: Costs, sessions: int, console: Console) -> None:
@@ -91,9 +97,11 @@ def show(costs: Costs, sessions: int, console: Console) -> None:
                 "" if cost.frames_per_second >= EQUAL_FRAMES else "fewer frames than the others",
             )
         console.print(table)
-        ratio = against_better_peer(by_receiver)
-        word = "met" if ratio >= TARGET else "missed"
-        console.print(f"{stream}: {ratio:.2f} times the better peer (target {TARGET:g}: {word})")
+        for name, ratio in against_better_peer(by_receiver).items():
+            word = "met" if ratio >= TARGET else "missed"
+            console.print(
+                f"{stream}, {name}: {ratio:.2f} times the better peer (target {TARGET:g}: {word})"
+            )
 
 
 def main() -> None:
@@ -103,13 +111,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--out", type=Path, default=Path("out"))
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
     console = Console()
     try:
         costs = asyncio.run(
             run(options.python, options.sessions, options.rounds, options.out, console)
         )
-    except (StartError, ReceiverError, RecordingError, ClientError) as error:
+    except (FolderError, StartError, ReceiverError, RecordingError, ClientError) as error:
         sys.exit(f"bench-peers: {error}")
     show(costs, options.sessions, console)
     result = {

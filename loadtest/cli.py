@@ -51,6 +51,7 @@ ERRORS = (
     RunError,
     SettingsError,
     capture.CaptureError,
+    folder.FolderError,
     prometheus.PrometheusError,
     slo.SloError,
     turn.TurnError,
@@ -123,7 +124,7 @@ def loadtest(
     codec = codec.upper()
     try:
         _check_choices(profile, codec, at)
-        _check_out(out)
+        folder.make(out)  # before a run is spent on it
         target = Target(
             url=_checked_url("--url", url).rstrip("/"),
             whip=whip and _checked_url("--whip", whip),
@@ -200,18 +201,6 @@ def _check_choices(profile: str, codec: str, at: str) -> None:
     ):
         if value not in known:
             raise RunError(f"{value} is no {what}: take one of {', '.join(known)}")
-
-
-def _check_out(out: Path) -> None:
-    """Before a run is spent on it."""
-    try:
-        folder.make(out)
-    except OSError as error:
-        raise _unwritable(out, error) from error
-
-
-def _unwritable(out: Path, error: OSError) -> RunError:
-    return RunError(f"{out}: can't be written ({error.strerror}): name another folder with --out")
 
 
 def _checked_url(option: str, text: str) -> str:
@@ -356,7 +345,7 @@ def _write(result: Result, out: Path, console: Console) -> None:
         result.write(out / RESULT)
         html.write(result, out / PAGE)
     except OSError as error:
-        raise _unwritable(out, error) from error
+        raise folder.FolderError(out, error, folder.ANOTHER_OUT) from error
     width = shutil.get_terminal_size().columns
     console.print(f"Result: {out / RESULT} and {out / PAGE}", width=max(80, width))
 

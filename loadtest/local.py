@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -11,9 +11,11 @@ from pathlib import Path
 
 import psutil
 
-from deploy.demo import SHARED_RECORDING, SYSTEM_LOG
+from deploy import folder
+from deploy.demo import SHARED_RECORDING
 from deploy.ports import free_port
 from deploy.supervisor import BUS, Output, Program, System, SystemSettings
+from deploy.temporary import temporary_system
 from loadtest.compose import composed
 from loadtest.recording import Recording, default_cache, load
 
@@ -40,24 +42,16 @@ class Edge(System):
 async def local_system(
     out: Path, kind: Callable[[SystemSettings, Output, str], System] = System
 ) -> AsyncIterator[System]:
-    """Its lines go to OUT/system.log. Raises StartError."""
-    with (
-        tempfile.TemporaryDirectory(prefix="greenroom-") as data,
-        (out / SYSTEM_LOG).open("w") as log,
-    ):
-        settings = SystemSettings(
-            http_port=free_port(),
-            nats_port=free_port(),
-            grpc_base_port=GRPC_BASE,
-            metrics_base_port=METRICS_BASE,
-            data_dir=Path(data),
-        )
-
-        def write(program: str, line: str) -> None:
-            log.write(f"{program:<12} {line}\n")
-
-        async with kind(settings, write, f"in {out / SYSTEM_LOG}") as system:
-            yield system
+    """On ports of its own. Raises FolderError, StartError."""
+    await asyncio.to_thread(folder.make, out)
+    settings = SystemSettings(
+        http_port=free_port(),
+        nats_port=free_port(),
+        grpc_base_port=GRPC_BASE,
+        metrics_base_port=METRICS_BASE,
+    )
+    async with temporary_system(settings, out, kind) as system:
+        yield system
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from deploy.folder import FolderError
 from deploy.supervisor import StartError, System
 from loadtest.figures import Samples
 from loadtest.local import demo_recording, local_system, usage
@@ -144,7 +145,6 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("out"))
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
     console = Console()
     sessions = max(1, round(options.load * options.capacity))
     console.print(f"{sessions} sessions for {options.minutes:g} minutes on {Machine.this()}")
@@ -161,7 +161,7 @@ def main() -> None:
 
     try:
         found, sampled, errors = asyncio.run(run())
-    except (StartError, RecordingError) as error:
+    except (FolderError, StartError, RecordingError) as error:
         sys.exit(f"soak: {error}")
     show(found, console)
     result = {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -43,7 +43,9 @@ class Consumer:
         self._counts.audio_seconds += seconds
 
 
-def serve(answer: Callable[[str, Counts], Awaitable[str]]) -> None:
+def serve(
+    answer: Callable[[str, Counts], Awaitable[str]], loop: Literal["asyncio", "uvloop"] = "asyncio"
+) -> None:
     """Until SIGTERM, on --port. answer: SDP offer to SDP answer."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
@@ -65,5 +67,5 @@ def serve(answer: Callable[[str, Counts], Awaitable[str]]) -> None:
     async def read() -> dict[str, float]:
         return {"frames": counts.frames, "audio_seconds": counts.audio_seconds}
 
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning")
-    asyncio.run(uvicorn.Server(config).serve())
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", loop=loop)
+    uvicorn.Server(config).run()

@@ -40,4 +40,4 @@ def test_a_demo_whose_results_could_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     ran = greenroom("demo", "--out", str(tmp_path / "file"))
     assert ran.exit_code == UNUSABLE, ran.output
-    assert "name another --out" in ran.output
+    assert "name another folder with --out" in ran.output

@@ -1,4 +1,4 @@
-"""Bare aiortc as a receiver: a real process, real packets, counted frames and CPU."""
+"""Bare aiortc and our own path as receivers: real processes and packets, counted frames and CPU."""
 
 import time
 from pathlib import Path
@@ -17,13 +17,14 @@ PACKET_S = 0.02
 """Of sound."""
 
 
-async def test_bare_aiortc_gets_frames_and_sound(shared_data: Path) -> None:
+@pytest.mark.parametrize("module", ["loadtest.peers.bare", "loadtest.in_process"])
+async def test_frames_and_sound_come(module: str, shared_data: Path) -> None:
     """As many as were sent between the readings, however long those took."""
     source = await recording(shared_data / "video_grid/grid_brbk7n.mpg")
     cost = Cost()
     readings: list[tuple[float, int]] = []
     async with (
-        receiver("loadtest.peers.bare") as (pid, url),
+        receiver(module) as (pid, url),
         httpx.AsyncClient(base_url=url, timeout=20) as http,
         joined(http, url, source, 1, SECONDS + 60) as [connection],
     ):
