@@ -140,12 +140,13 @@ async def get_session(
     if live and not info.ended:
         state = "connected" if live.connected else state
         state = "disconnected" if live.ever_connected and not live.connected else state
+    started = await context.bus.started(session_id)
     return SessionState(
         session_id=session_id,
         state=state,
         expires_at=info.expires_us // MICROSECONDS,
         live_hints=info.live_hints,
-        questions=[question_answer(question) for question in info.questions],
+        questions=[question_answer(question) for question in started.questions],
         current_question=live.current_question if live else None,
     )
 
@@ -166,7 +167,7 @@ async def change_question(
     """The candidate now hears this question; attempt > 0: once more."""
     context = context_of(request)
     info = await context.registry.authorize(session_id, authorization)
-    if body.question_id not in {question.id for question in info.questions}:
+    if body.question_id not in info.question_ids:
         raise ApiError(
             HTTPStatus.NOT_FOUND,
             "This session has no such question.",

@@ -40,6 +40,9 @@ CONTENT_SECURITY_POLICY = (
     "style-src 'self'; script-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
 )
+MAX_REPORT_BYTES = 64 * 2**20
+"""Of an answer of the aggregator: a report of half an hour has passed gRPC's 4 MiB."""
+
 PERSONAL = ("/api/", "/whip/")
 """Beginnings of the paths of a person's own data."""
 
@@ -89,7 +92,10 @@ def _lifespan(
             await asyncio.to_thread(load_file)
         async with (
             await process.connect(settings, "gateway") as bus,
-            grpc.aio.insecure_channel(settings.reports_address) as channel,
+            grpc.aio.insecure_channel(
+                settings.reports_address,
+                options=[("grpc.max_receive_message_length", MAX_REPORT_BYTES)],
+            ) as channel,
             forward.client() as gateways,
         ):
             registry = Registry(bus, settings.session_minutes)

@@ -95,7 +95,7 @@ class Registry:
             token_sha256=hashlib.sha256(token.encode()).digest(),
             created_us=now,
             expires_us=now + self._lifetime_us,
-            questions=questions,
+            question_ids=[question.id for question in questions],
             consent=consent,
             live_hints=live_hints,
         )

@@ -73,8 +73,9 @@ async def report(
             "The session has not ended.",
             "End it first with POST /api/sessions/{id}/end.",
         )
+    wanted = GetReportRequest(session_id=session_id, html=format == "html")
     try:
-        got = await context.reports.GetReport(GetReportRequest(session_id=session_id))
+        got = await context.reports.GetReport(wanted)
     except grpc.aio.AioRpcError as error:
         if error.code() in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND):
             return JSONResponse(
@@ -83,11 +84,11 @@ async def report(
                 {"Retry-After": str(REPORT_RETRY_S)},
             )
         raise _failed(error) from error
-    return _report_response(got, format)
+    return _report_response(got)
 
 
-def _report_response(got: GetReportResponse, format: str) -> Response:
-    if format == "html":
+def _report_response(got: GetReportResponse) -> Response:
+    if got.html:
         # It carries its own styles and no script that this origin would have to trust.
         headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
         return Response(got.html, media_type="text/html", headers=headers)
@@ -140,11 +141,15 @@ async def own_report(
     summaries = await _summaries(context, candidate_of(authorization))
     if session_id not in {summary.session_id for summary in summaries}:
         raise _failed_not_found()
+    wanted = GetReportRequest(session_id=session_id, html=format == "html")
+    return _report_response(await _full(context, wanted))
+
+
+async def _full(context: Context, wanted: GetReportRequest) -> GetReportResponse:
     try:
-        got = await context.reports.GetReport(GetReportRequest(session_id=session_id))
+        return await context.reports.GetReport(wanted)
     except grpc.aio.AioRpcError as error:
         raise _failed(error) from error
-    return _report_response(got, format)
 
 
 @router.get("/candidates/me/export")
@@ -154,10 +159,7 @@ async def export(request: Request, authorization: Authorization = None) -> Respo
     candidate_id = candidate_of(authorization)
     reports = []
     for summary in await _summaries(context, candidate_id):
-        try:
-            got = await context.reports.GetReport(GetReportRequest(session_id=summary.session_id))
-        except grpc.aio.AioRpcError as error:
-            raise _failed(error) from error
+        got = await _full(context, GetReportRequest(session_id=summary.session_id))
         reports.append(json.loads(got.json))
     headers = {"Content-Disposition": 'attachment; filename="greenroom-export.json"'}
     return JSONResponse({"candidate_id": candidate_id, "reports": reports}, headers=headers)

@@ -18,7 +18,7 @@ from nats.js.errors import BucketNotFoundError, KeyNotFoundError
 
 from loadtest.capture import VERSION, CaptureError, Writer
 from loadtest.stages import connect, without_user
-from services.runtime.bus import SESSIONS_BUCKET, now_us
+from services.runtime.bus import SESSIONS_BUCKET, now_us, started
 
 PENDING = 1024
 """Messages that may wait to be written: some ten seconds of a session."""
@@ -38,8 +38,9 @@ async def record(
     connection = await connect(nats_url)
     try:
         try:
-            bucket = await connection.jetstream().key_value(SESSIONS_BUCKET)
-            entry = await bucket.get(session_id)
+            js = connection.jetstream()
+            entry = await (await js.key_value(SESSIONS_BUCKET)).get(session_id)
+            beginning = await started(js, session_id)
         except (KeyNotFoundError, BucketNotFoundError, nats.errors.Error) as error:
             raise CaptureError(
                 f"there is no session {session_id} at {without_user(nats_url)}"
@@ -53,15 +54,15 @@ async def record(
                 "training (the consent of POST /api/sessions)"
             )
         began_us = now_us()
-        started = CaptureStarted(
+        start = CaptureStarted(
             version=VERSION,
             time_us=began_us,
-            questions=info.questions,
+            questions=beginning.questions,
             camera=info.consent.camera,
             microphone=info.consent.microphone,
         )
         waiting: asyncio.Queue[Captured] = asyncio.Queue(PENDING)
-        waiting.put_nowait(Captured(started=started))
+        waiting.put_nowait(Captured(started=start))
 
         async def take(raw: Msg) -> None:
             message = _captured(raw)

@@ -60,9 +60,8 @@ class ReportRpc(ReportServiceServicer):
             json = await asyncio.to_thread(to_json, report)
         else:
             json = stored.json.decode()
-        return GetReportResponse(
-            report=report, json=json, html=await asyncio.to_thread(render, report)
-        )
+        html = await asyncio.to_thread(render, report) if request.html else ""
+        return GetReportResponse(report=report, json=json, html=html)
 
     async def ListReports(  # noqa: N802
         self, request: ListReportsRequest, context: Call

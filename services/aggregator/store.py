@@ -20,6 +20,9 @@ from services.aggregator.report import to_json
 CONNECTIONS = 4
 """At most, each with a thread of its own on SQLite: reports are short work."""
 
+OWNER_ONLY = 0o600
+"""A report says what was said."""
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -56,6 +59,9 @@ class Store:
             event.listen(self._engine.sync_engine, "connect", _set_pragmas)
 
     async def __aenter__(self) -> Store:
+        file = self._engine.url.database
+        if self._engine.dialect.name == "sqlite" and file and file != ":memory:":
+            await asyncio.to_thread(_make_private, Path(file))
         async with self._engine.begin() as connection:
             await connection.run_sync(_migrate)
         return self
@@ -122,6 +128,12 @@ class Store:
         are overwritten by secure_delete."""
         async with self._engine.connect() as connection:
             await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _make_private(file: Path) -> None:
+    """Nobody else's on this machine; SQLite gives the files beside it the same mode."""
+    file.touch(mode=OWNER_ONLY)
+    file.chmod(OWNER_ONLY)
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:

@@ -18,7 +18,7 @@ import structlog
 from google.protobuf.message import DecodeError
 from greenroom.v1.common_pb2 import Kind
 from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
-from greenroom.v1.session_pb2 import Hint, SessionEvent, SessionInfo
+from greenroom.v1.session_pb2 import Hint, SessionEvent, SessionInfo, SessionStarted
 from greenroom.v1.signals_pb2 import Signal
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -284,6 +284,10 @@ class Bus:
         message = await self._last(subject)
         return message.header.sequence if message else None
 
+    async def started(self, session_id: str) -> SessionStarted:
+        """A session's beginning; empty when the stream holds it no more."""
+        return await started(self._js, session_id)
+
     async def has_begun(self, session_id: str) -> bool:
         """Whether anything has happened in a session since it was made."""
         last = await self._last(f"events.{session_id}")
@@ -441,6 +445,17 @@ class Bus:
             # A closed connection has no subscription left to end.
             with contextlib.suppress(nats.errors.ConnectionClosedError):
                 await watcher.stop()  # type: ignore[no-untyped-call]
+
+
+async def started(js: JetStreamContext, session_id: str) -> SessionStarted:
+    """As Bus.started, for whoever has no Bus."""
+    subject = f"events.{session_id}"
+    try:
+        first = await js.get_msg(STREAM, seq=1, subject=subject, next=True, direct=True)
+    except NotFoundError:
+        return SessionStarted()
+    message = _decode(subject, first.data or b"")
+    return message.started if isinstance(message, SessionEvent) else SessionStarted()
 
 
 async def _made(making: Awaitable[object]) -> bool:

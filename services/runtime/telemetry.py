@@ -72,8 +72,8 @@ def configure_logging(settings: RuntimeSettings, process: str) -> None:
     root.handlers = [handler]
     root.setLevel(settings.log_level)
     # Their INFO lines name peers' addresses and every ICE candidate; aiosqlite's DEBUG lines
-    # hold whole reports.
-    for chatty in ("aioice", "aiortc", "aiosqlite", "nats", "httpx"):
+    # hold whole reports, sse_starlette's what is said.
+    for chatty in ("aioice", "aiortc", "aiosqlite", "nats", "httpx", "sse_starlette"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(process=process)
 

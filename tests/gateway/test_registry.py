@@ -66,7 +66,7 @@ async def test_changes_at_the_same_time_all_count(registry: Registry) -> None:
 
     def add(number: int) -> None:
         def change(entry: SessionInfo) -> None:
-            entry.questions.add(id=f"q{number}")
+            entry.question_ids.append(f"q{number}")
 
         changes.append(registry.change(info.session_id, change))
 
@@ -75,7 +75,29 @@ async def test_changes_at_the_same_time_all_count(registry: Registry) -> None:
         add(number)
     await asyncio.gather(*changes)
     found = await registry.find(info.session_id)
-    assert {question.id for question in found.questions} == {"q", *(f"q{n}" for n in range(8))}
+    assert set(found.question_ids) == {"q", *(f"q{n}" for n in range(8))}
+
+
+async def test_what_was_asked_is_in_no_file_after_the_erasure(
+    registry: Registry, bus: Bus, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Each change of a session leaves its former entry in the server's files."""
+    asked = f"what only this candidate was asked {new_token()}"
+
+    def left() -> int:
+        files = tmp_path_factory.getbasetemp().rglob("*.blk")
+        return sum(file.read_bytes().count(asked.encode()) for file in files)
+
+    questions = [Question(id="q", text=asked, why=asked)]
+    info, _ = await registry.create(
+        candidate_id_of(new_token()), questions, Consent(camera=True), live_hints=True
+    )
+    await registry.end(info.session_id, "done")
+    assert (await bus.started(info.session_id)).questions == questions
+    assert await asyncio.to_thread(left) == 2
+    await bus.purge(info.session_id)
+    assert await asyncio.to_thread(left) == 0
+    assert not (await bus.started(info.session_id)).questions
 
 
 async def test_sessions_of_a_candidate(registry: Registry, bus: Bus) -> None:

@@ -90,7 +90,7 @@ async def test_a_report_comes_as_message_json_and_page(
     rpc: ReportServiceAsyncStub, store: Store
 ) -> None:
     await store.put("candidate", REPORT)
-    got = await rpc.GetReport(GetReportRequest(session_id="written"))
+    got = await rpc.GetReport(GetReportRequest(session_id="written", html=True))
     assert got.report == REPORT
     assert got.json == to_json(REPORT)
     assert "Your practice interview" in got.html

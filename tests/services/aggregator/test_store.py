@@ -10,7 +10,7 @@ from greenroom.v1.report_pb2 import QuestionReport, Report, ReportWord
 from sqlalchemy.exc import IntegrityError
 
 from services.aggregator.report import to_json
-from services.aggregator.store import Store, StoredReport
+from services.aggregator.store import OWNER_ONLY, Store, StoredReport
 from tests.services.aggregator.conftest import OpenStore
 
 SECRET = "a-word-that-only-one-candidate-said"
@@ -39,6 +39,21 @@ async def on_disk(file: Path) -> bytes:
         return b"".join(part.read_bytes() for part in file.parent.glob(f"{file.name}*"))
 
     return await asyncio.to_thread(read)
+
+
+async def test_nobody_else_on_the_machine_reads_the_files(store: Store, file: Path) -> None:
+    await store.put("candidate", report())
+
+    def modes() -> dict[str, int]:
+        return {
+            part.name: part.stat().st_mode & 0o777 for part in file.parent.glob(f"{file.name}*")
+        }
+
+    assert await asyncio.to_thread(modes) == {
+        "reports.db": OWNER_ONLY,
+        "reports.db-wal": OWNER_ONLY,
+        "reports.db-shm": OWNER_ONLY,
+    }
 
 
 async def test_what_is_put_comes_back_byte_for_byte(store: Store) -> None:

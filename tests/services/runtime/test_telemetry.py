@@ -1,6 +1,7 @@
 """Nothing personal in logs."""
 
 import json
+import logging
 
 import pytest
 import structlog
@@ -18,6 +19,18 @@ def test_a_personal_field_never_reaches_the_log(
     line = capsys.readouterr().err
     assert "Her secret" not in line
     assert json.loads(line)["n"] == 1
+
+
+@pytest.mark.parametrize("library", ["sse_starlette.sse", "aiosqlite"])
+def test_what_libraries_say_of_people_at_debug_is_not_logged(
+    library: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry.configure_logging(RuntimeSettings(log_level="DEBUG"), "test")
+    logging.getLogger(library).debug("chunk: %s", "her secret")
+    logging.getLogger("greenroom").debug("ours")
+    said = capsys.readouterr().err
+    assert "her secret" not in said
+    assert "ours" in said
 
 
 def test_no_trace_no_headers() -> None:

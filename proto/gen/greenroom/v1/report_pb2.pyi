@@ -655,15 +655,19 @@ class GetReportRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_ID_FIELD_NUMBER: _builtins.int
+    HTML_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
+    html: _builtins.bool
+    """with the page, whose drawing takes longer than all else"""
     def __init__(
         self,
         *,
         session_id: _builtins.str = ...,
+        html: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["html", b"html", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -679,7 +683,7 @@ class GetReportResponse(_message.Message):
     json: _builtins.str
     """canonical: the bytes that are stored"""
     html: _builtins.str
-    """stands alone"""
+    """stands alone; empty unless asked for"""
     @_builtins.property
     def report(self) -> Global___Report: ...
     def __init__(

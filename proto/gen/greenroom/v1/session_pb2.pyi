@@ -120,7 +120,9 @@ Global___Consent: _TypeAlias = Consent  # noqa: Y015
 
 @_typing.final
 class SessionInfo(_message.Message):
-    """KV bucket "sessions", key = session id. No name, no transcript, no plain token."""
+    """KV bucket "sessions", key = session id. No name, no transcript, no plain token; and no question's
+    words, which may be the candidate's own: what a bucket once held can't be overwritten.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -129,7 +131,7 @@ class SessionInfo(_message.Message):
     TOKEN_SHA256_FIELD_NUMBER: _builtins.int
     CREATED_US_FIELD_NUMBER: _builtins.int
     EXPIRES_US_FIELD_NUMBER: _builtins.int
-    QUESTIONS_FIELD_NUMBER: _builtins.int
+    QUESTION_IDS_FIELD_NUMBER: _builtins.int
     CONSENT_FIELD_NUMBER: _builtins.int
     LIVE_HINTS_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
@@ -145,7 +147,9 @@ class SessionInfo(_message.Message):
     closed: _builtins.bool
     """the report is written: leases are let go"""
     @_builtins.property
-    def questions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Question]: ...
+    def question_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """in their order; what they ask is in SessionStarted"""
+
     @_builtins.property
     def consent(self) -> Global___Consent: ...
     def __init__(
@@ -156,7 +160,7 @@ class SessionInfo(_message.Message):
         token_sha256: _builtins.bytes = ...,
         created_us: _builtins.int = ...,
         expires_us: _builtins.int = ...,
-        questions: _abc.Iterable[Global___Question] | None = ...,
+        question_ids: _abc.Iterable[_builtins.str] | None = ...,
         consent: Global___Consent | None = ...,
         live_hints: _builtins.bool = ...,
         ended: _builtins.bool = ...,
@@ -164,7 +168,7 @@ class SessionInfo(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate_id", b"candidate_id", "closed", b"closed", "consent", b"consent", "created_us", b"created_us", "ended", b"ended", "expires_us", b"expires_us", "live_hints", b"live_hints", "questions", b"questions", "session_id", b"session_id", "token_sha256", b"token_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidate_id", b"candidate_id", "closed", b"closed", "consent", b"consent", "created_us", b"created_us", "ended", b"ended", "expires_us", b"expires_us", "live_hints", b"live_hints", "question_ids", b"question_ids", "session_id", b"session_id", "token_sha256", b"token_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
