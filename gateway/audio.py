@@ -20,9 +20,8 @@ from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_RATE
 REORDER_PACKETS = 3
 """A missing packet is waited for until this many later ones are here: 60 ms."""
 
-MAX_CONCEALED_PACKETS = 25
-"""Half a second. A longer hole is a lost connection, not loss: the timeline jumps."""
-
+MAX_CONCEALED = SAMPLE_RATE // 2
+"""Samples: half a second. A longer hole is a lost connection, not loss: the timeline jumps."""
 
 SAMPLE_BYTES = 2
 TIMESTAMPS_PER_SAMPLE = 48_000 // SAMPLE_RATE
@@ -130,7 +129,7 @@ class AudioReceiver:
         assert self._next is not None
         missing = following - self._next
         self._next = following
-        if missing > MAX_CONCEALED_PACKETS:
+        if missing * self._last_samples > MAX_CONCEALED:
             self._jump()
             return
         packet, _ = self._held[following]
@@ -173,11 +172,11 @@ class AudioReceiver:
             return
         half = RTP_MODULUS // 2
         ahead = (timestamp - self._next_timestamp + half) % RTP_MODULUS - half
-        missing = ahead // TIMESTAMPS_PER_SAMPLE // self._last_samples
-        if missing > MAX_CONCEALED_PACKETS:
+        missing = ahead // TIMESTAMPS_PER_SAMPLE
+        if missing > MAX_CONCEALED:
             self._jump()
             return
-        for _ in range(missing):
+        for _ in range(missing // self._last_samples):
             self._add(self._conceal(), self._last_end_us, concealed=False)
 
     def _jump(self) -> None:

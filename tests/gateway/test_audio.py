@@ -157,6 +157,23 @@ def test_other_packet_lengths(monkeypatch: pytest.MonkeyPatch, frame_ms: int) ->
     assert heard.concealed == pytest.approx(lost, abs=frame_ms * SAMPLE_RATE // 1000)
 
 
+@pytest.mark.parametrize("numbers_too", [True, False])
+def test_a_long_hole_of_long_packets_is_a_jump(
+    monkeypatch: pytest.MonkeyPatch, numbers_too: bool
+) -> None:
+    """Eleven of 60 ms are more than half a second, lost or not sent."""
+    heard = Heard(monkeypatch)
+    packets = media.opus_packets(media.opus(media.sound(6), frame_ms=60), step=48 * 60)
+    after = packets[51:]
+    if not numbers_too:
+        for packet in after:
+            packet.sequence_number -= 11
+    heard.add([*packets[:40], *after])
+    steps = np.diff([chunk.header.capture_time_us for chunk in heard.chunks])
+    assert max(steps) >= 11 * 60_000
+    assert heard.concealed == 0
+
+
 def test_what_is_no_sound(heard: Heard) -> None:
     packets = media.opus_packets(SOUND)[:40]
     packets[10].payload = b""
