@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,7 +79,7 @@ class H264Reader:
         return kind not in (H264_SLICE, H264_IDR) or bool(following and following[0] & FIRST_BIT)
 
     def is_key(self, packet: RtpPacket) -> bool:
-        return _unit(packet.payload)[0] in (H264_IDR, H264_SPS)
+        return any(kind in (H264_IDR, H264_SPS) for kind in _kinds(packet.payload))
 
     def is_discardable(self, packet: RtpPacket) -> bool:
         return not packet.payload[0] & H264_REF_IDC
@@ -96,6 +97,17 @@ def _unit(payload: bytes) -> tuple[int, bytes]:
     if kind == H264_STAP_A:
         return (payload[3] & H264_TYPE, payload[4:5]) if len(payload) > 3 else (0, b"")
     return kind, payload[1:2]
+
+
+def _kinds(payload: bytes) -> Iterator[int]:
+    """Types of all NAL units of the payload: a STAP-A may begin with a delimiter or an SEI."""
+    if payload[0] & H264_TYPE != H264_STAP_A:
+        yield _unit(payload)[0]
+        return
+    place = 1
+    while place + 2 < len(payload):
+        yield payload[place + 2] & H264_TYPE
+        place += 2 + int.from_bytes(payload[place : place + 2], "big")
 
 
 READERS: dict[str, PacketReader] = {reader.codec: reader for reader in (Vp8Reader(), H264Reader())}
