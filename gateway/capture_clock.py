@@ -18,11 +18,28 @@ NTP_TO_UNIX_S = 2_208_988_800
 PLAUSIBLE_DELAY_US = 250_000
 """A report that comes in 0..250 ms after it says it was made: the clocks agree."""
 
+STEP_US = 400_000
+"""A clock that moved by more against another was set. Below that its own age is what media may
+have (MAX_AGE_US) and the smallest delay learns it within two windows."""
+
 LEAP_US = 5 * MICROSECONDS
 """Timestamps that leave the arrival times by more are counted from a new origin."""
 
 WINDOW_US = 15 * MICROSECONDS
 """Smallest delays are forgotten after one to two windows, so that drift can't add up."""
+
+
+class WallClock:
+    """Tells when this machine's wall clock was set: by its distance from the monotonic one."""
+
+    def __init__(self) -> None:
+        self._ahead_us: int | None = None
+
+    def was_set(self, wall_us: int, monotonic_us: int) -> bool:
+        """Since it was asked last. Asked about once a second, it takes no drift for a step."""
+        ahead_us = wall_us - monotonic_us
+        before, self._ahead_us = self._ahead_us, ahead_us
+        return before is not None and abs(ahead_us - before) > STEP_US
 
 
 class SmallestDelay:
@@ -44,9 +61,15 @@ class SenderClock:
     """The sender's wall clock against ours, shared by the streams of one connection."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """One of the two clocks was set."""
         self._smallest = SmallestDelay()
         self.offset_us: int | None = None
         """Added to the sender's time it gives ours; None before the first report."""
+        self.era = object()
+        """Another one each time that all was forgotten."""
 
     def report(self, sender_us: int, arrival_us: int) -> None:
         delay = arrival_us - sender_us
@@ -71,16 +94,27 @@ class CaptureClock:
         self._smallest = SmallestDelay()
         self._report: tuple[int, int] | None = None
         """The newest sender report: (unwrapped RTP timestamp, sender's clock)."""
+        self._era = sender.era
         self._last_us = 0
         self._last_arrival_us = 0
 
     def report(self, rtp_timestamp: int, ntp_timestamp: int, arrival_us: int) -> None:
-        """A sender report: NTP as 32.32 fixed point (RFC 5905)."""
+        """A sender report: NTP as 32.32 fixed point (RFC 5905), 0 from who has no such clock
+        (RFC 3550, 6.4.1)."""
+        if not ntp_timestamp:
+            return
         seconds, fraction = ntp_timestamp >> 32, ntp_timestamp & (RTP_MODULUS - 1)
         sender_us = (seconds - NTP_TO_UNIX_S) * MICROSECONDS + (fraction * MICROSECONDS >> 32)
+        if self._last_rtp is None:
+            self._sender.report(sender_us, arrival_us)
+            return
+        units = self._unwrapped + self._since_last(rtp_timestamp)
+        if self._report is not None:
+            media_us = (units - self._report[0]) * MICROSECONDS // self._rate
+            if abs(sender_us - self._report[1] - media_us) > STEP_US:
+                self._sender.forget()  # its clock was set: its media's own went on
         self._sender.report(sender_us, arrival_us)
-        if self._last_rtp is not None:
-            self._report = (self._unwrapped + self._since_last(rtp_timestamp), sender_us)
+        self._report = (units, sender_us)
 
     def capture_us(self, rtp_timestamp: int, arrival_us: int) -> int:
         """When the sample with this RTP timestamp was captured."""
@@ -89,8 +123,12 @@ class CaptureClock:
             units = self._since_last(rtp_timestamp)
             self._unwrapped += units
             elapsed_us = arrival_us - self._last_arrival_us
-            if abs(units * MICROSECONDS // self._rate - elapsed_us) > LEAP_US:
+            if (
+                self._era is not self._sender.era
+                or abs(units * MICROSECONDS // self._rate - elapsed_us) > LEAP_US
+            ):
                 self._smallest, self._report = SmallestDelay(), None
+        self._era = self._sender.era
         self._last_rtp, self._last_arrival_us = rtp_timestamp, arrival_us
         media_us = self._unwrapped * MICROSECONDS // self._rate
         smallest = self._smallest.add(latest_us - media_us, arrival_us)

@@ -165,6 +165,11 @@ class LiveSession:
             return False
         return now_us() - self.peer.since_us > CONNECT_PATIENCE_US
 
+    def clock_was_set(self) -> None:
+        """The machine's: what was learned of the sender's clock against it is void."""
+        if self.peer:
+            self.peer.clock_was_set()
+
     async def disconnect(self, reason: str, peer: Peer) -> None:
         """Close this connection, unless another one has taken its place meanwhile."""
         async with self._lock:

@@ -167,6 +167,10 @@ class Peer:
         channel.send(message)
         return True
 
+    def clock_was_set(self) -> None:
+        """The machine's: the sender's is to be learned anew."""
+        self._clock.forget()
+
     def follow(self, other: Peer) -> None:
         """Go on with the numbers of the connection that this one replaces."""
         if self._video and other._video:

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import capture_clock
-from gateway.capture_clock import NTP_TO_UNIX_S, CaptureClock, SenderClock, SmallestDelay
+from gateway.capture_clock import (
+    NTP_TO_UNIX_S,
+    CaptureClock,
+    SenderClock,
+    SmallestDelay,
+    WallClock,
+)
 from services.runtime.media import MICROSECONDS
 
 RATE = 90_000
@@ -116,3 +122,58 @@ def test_smallest_delays_are_forgotten() -> None:
     window = capture_clock.WINDOW_US
     assert smallest.add(9, NOW + window + 1) == 5
     assert smallest.add(9, NOW + 2 * window + 2) == 9
+
+
+def settled(
+    clock: CaptureClock,
+    numbers: range,
+    *,
+    sender_set_us: int = 0,
+    ours_set_us: int = 0,
+    reports: bool = True,
+) -> int:
+    """How far from the truth the last frame's capture time is, after a minute's report each
+    second. *_set_us: by how much a clock was set before this minute."""
+    error = 0
+    for number in numbers:
+        true = NOW + number * MICROSECONDS // 30
+        if reports and number % 30 == 5:
+            sent = ntp(true + sender_set_us)
+            clock.report((number * STEP) % WRAP, sent, true + ours_set_us + 20_000)
+        at_us = true + ours_set_us + 20_000
+        error = clock.capture_us((number * STEP) % WRAP, at_us) - (true + ours_set_us)
+    return error
+
+
+def test_the_senders_clock_is_set() -> None:
+    """A laptop that finds its time server in mid-interview: nothing is stale for long."""
+    clock = CaptureClock(RATE, SenderClock())
+    assert abs(settled(clock, range(300))) <= 20_000
+    assert abs(settled(clock, range(300, 360), sender_set_us=-2 * MICROSECONDS)) <= 20_000
+    assert abs(settled(clock, range(360, 420), sender_set_us=30 * MICROSECONDS)) <= 20_000
+
+
+@pytest.mark.parametrize("reports", [True, False])
+def test_our_clock_is_set(reports: bool) -> None:
+    sender = SenderClock()
+    clock = CaptureClock(RATE, sender)
+    wall = WallClock()
+    assert not wall.was_set(NOW, 5)
+    assert abs(settled(clock, range(300), reports=reports)) <= 20_000
+    forward_us = 2 * MICROSECONDS
+    assert not wall.was_set(NOW + 10 * MICROSECONDS + 1_000, 10 * MICROSECONDS + 5)
+    assert wall.was_set(NOW + 11 * MICROSECONDS + forward_us, 11 * MICROSECONDS + 5)
+    assert not wall.was_set(NOW + 12 * MICROSECONDS + forward_us, 12 * MICROSECONDS + 5)
+    sender.forget()
+    frames = range(300, 330)
+    assert abs(settled(clock, frames, ours_set_us=forward_us, reports=reports)) <= 20_000
+
+
+def test_a_sender_without_a_clock() -> None:
+    """Its reports have no NTP time (RFC 3550, 6.4.1): arrival times are what there is."""
+    clock = CaptureClock(RATE, SenderClock())
+    for number in range(1_800):
+        true = NOW + number * MICROSECONDS // 30
+        if number % 30 == 5:
+            clock.report((number * STEP) % WRAP, 0, true + 20_000)
+        assert abs(clock.capture_us((number * STEP) % WRAP, true + 20_000) - true) <= 20_001
