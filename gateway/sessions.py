@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from nats.aio.subscription import Subscription
 from nats.js.kv import KV_DEL, KV_PURGE
 from prometheus_client import Gauge
 
+from gateway.capture_clock import WallClock
 from gateway.errors import ApiError
 from gateway.live import LiveSession, session_ended
 from gateway.load import Load
@@ -77,6 +79,9 @@ class Sessions:
         # Decoding releases the GIL: a thread for each core is all that helps.
         self._executor = ThreadPoolExecutor(os.cpu_count() or 1, "decode", scheduling.be_patient)
         self._adopted_us = now_us()
+        self._wall = WallClock()
+        self._orphans: set[str] = set()
+        """Sessions that nobody looked after when that was last asked."""
 
     def get(self, session_id: str) -> LiveSession | None:
         return self._live.get(session_id)
@@ -92,9 +97,15 @@ class Sessions:
                 live = LiveSession(
                     info, self._bus, self._registry, self._settings, self._executor, self._load
                 )
-                await live.open(self._home)
-                self._live[info.session_id] = live
-                if await self._has_ended(info.session_id):
+                try:
+                    await live.open(self._home)
+                    self._live[info.session_id] = live
+                    ended = await self._has_ended(info.session_id)
+                except BaseException:  # the bus is away: nobody shall take this for its home
+                    self._live.pop(info.session_id, None)
+                    await live.close("not opened")
+                    raise
+                if ended:
                     await self._let_go(info.session_id, "ended")
                     raise session_ended()
             return live
@@ -218,6 +229,10 @@ class Sessions:
 
     async def _sweep(self) -> None:
         now = now_us()
+        if self._wall.was_set(now, time.monotonic_ns() // 1_000):
+            log.warning("the machine's clock was set")
+            for live in self._live.values():
+                live.clock_was_set()
         while self._gone:
             await self._let_go(self._gone.pop(), "ended")
         if now - self._adopted_us > ADOPT_S * MICROSECONDS:
@@ -251,15 +266,28 @@ class Sessions:
 
     async def _adopt_orphans(self) -> None:
         """Sessions of a gateway that died: their grace time begins here, or, where nobody was
-        connected yet, the longer one that each has for that."""
+        connected yet, the longer one that each has for that.
+
+        One is an orphan that nobody looks after in two rounds: a gateway that lives may not be
+        back yet after a restart of the bus.
+        """
+        before, self._orphans = self._orphans, set()
+        if not self._bus.connected:
+            return
         for session_id in [*self._going]:
             info = self._going.get(session_id)
             if info is None or session_id in self._live:
                 continue
-            if await self._bus.ask(f"gateway.{session_id}") is None:
-                with contextlib.suppress(ApiError):  # ended meanwhile
-                    live = await self.open(info)
-                    live.ever_connected |= await self._bus.has_begun(session_id)
+            if await self._bus.ask(f"gateway.{session_id}") is not None:
+                continue
+            if session_id not in before:
+                self._orphans.add(session_id)
+                continue
+            # Ended meanwhile, or the bus is away: then it is looked at again.
+            with contextlib.suppress(ApiError, nats.errors.Error):
+                begun = await self._bus.has_begun(session_id)
+                live = await self.open(info)
+                live.ever_connected |= begun
 
     async def close(self) -> None:
         """The gateway stops: its sessions wait for another one."""

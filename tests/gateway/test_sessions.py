@@ -6,6 +6,7 @@ import functools
 import time
 from collections.abc import AsyncIterator, Callable
 
+import nats.errors
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from greenroom.v1.common_pb2 import Header
@@ -215,6 +216,49 @@ async def test_a_session_of_another_gateway(
         waiting = one.context.sessions.get(unused.id)
         assert waiting
         assert not waiting.ever_connected, "it has the time that a first connection has"
+
+
+async def test_a_gateway_that_is_away_for_a_moment_keeps_its_sessions(
+    gateway: Gateway, run_gateway: RunGateway
+) -> None:
+    """After a restart of the bus it may be back a little later than who looks for orphans."""
+    async with run_gateway() as two:
+        session = await two.create()
+        here = gateway.context.sessions
+        await until(lambda: session.id in here._going)
+        home = two.context.sessions._live[session.id]._subscriptions[-1]
+        await home.unsubscribe()
+        await two.context.bus._connection.flush()
+        await here._adopt_orphans()
+        assert here.get(session.id) is None
+        again = await two.context.bus.answer(f"gateway.{session.id}", lambda: b"here")
+        await two.context.bus._connection.flush()
+        await here._adopt_orphans()
+        assert here.get(session.id) is None
+        await again.unsubscribe()
+        await two.context.bus._connection.flush()
+        for _ in range(2):
+            await here._adopt_orphans()
+        assert here.get(session.id), "nobody looks after it"
+
+
+async def test_a_session_is_nobodys_whose_opening_failed(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bus is away just then: it must not be kept here, as if this were its home."""
+    session = await gateway.create()
+    here = gateway.context.sessions
+    info = here._live[session.id].info
+    await here.forget(session.id)
+
+    async def away(_session_id: str) -> bool:
+        raise nats.errors.TimeoutError
+
+    monkeypatch.setattr(here, "_has_ended", away)
+    with pytest.raises(nats.errors.TimeoutError):
+        await here.open(info)
+    assert here.get(session.id) is None
+    assert await gateway.context.bus.ask(f"gateway.{session.id}") is None
 
 
 async def next_round_of_adoption(gateway: Gateway) -> None:
