@@ -42,13 +42,19 @@ HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrad
 
 CONNECT_S = 2.0
 ANSWER_S = 20.0
-"""The home gathers ICE candidates before it answers an offer; event streams have no end."""
+"""The home gathers ICE candidates before it answers an offer."""
+EVENTS, EVENTS_S = "/events", 60.0
+"""Event streams have no end, but a ping each 15 s."""
+
+KEPT = 20
+"""Connections that stay open without a request. Of those with one there is no other bound than
+that of sessions and their readers: an event stream holds one for all its life."""
 
 
 def client() -> httpx.AsyncClient:
     """For requests from gateway to gateway."""
-    timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S, read=None)
-    return httpx.AsyncClient(timeout=timeout, trust_env=False)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT)
+    return httpx.AsyncClient(limits=limits, trust_env=False)
 
 
 class Forward:
@@ -100,6 +106,7 @@ class Forward:
         """Raises UNREACHABLE."""
         context: Context = request.app.state.context
         kept = [(name, value) for name, value in request.headers.items() if name not in HOP_BY_HOP]
+        patience_s = EVENTS_S if request.url.path.endswith(EVENTS) else ANSWER_S
         made = context.gateways.build_request(
             request.method,
             httpx.URL(home).copy_with(
@@ -107,6 +114,7 @@ class Forward:
             ),
             headers=[*kept, (FORWARDED, "1")],
             content=body,
+            timeout=httpx.Timeout(patience_s, connect=CONNECT_S),
         )
         try:
             got = await context.gateways.send(made, stream=True)
