@@ -6,9 +6,8 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 from greenroom.v1.session_pb2 import (
     Consent,
     ExpectedPoint,
@@ -23,7 +22,7 @@ from greenroom.v1.session_pb2 import (
 from sse_starlette import EventSourceResponse
 
 from gateway import errors
-from gateway.context import Context, context_of
+from gateway.context import Authorization, Context, context_of
 from gateway.errors import ApiError
 from gateway.forward import FORWARDED
 from gateway.registry import bearer, candidate_of, new_token
@@ -47,8 +46,6 @@ router = APIRouter(
     tags=["sessions"],
     responses=errors.documented(401, 403, 404, 409, 410, 413, 422, 429, 503),
 )
-
-Authorization = Annotated[str | None, Header()]
 
 SSE_PING_S = 15
 

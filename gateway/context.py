@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import httpx
-from fastapi import Request
+from fastapi import Header, Request
 
 from gateway.registry import Registry
 from gateway.sessions import Sessions
@@ -16,6 +16,10 @@ from services.runtime.bus import Bus
 if TYPE_CHECKING:
     # At run time one class serves both kinds of channel.
     from greenroom.v1.report_pb2_grpc import ReportServiceAsyncStub as Reports
+
+
+Authorization = Annotated[str | None, Header()]
+"""With a session's or a candidate's token (RFC 6750)."""
 
 
 @dataclass(frozen=True)

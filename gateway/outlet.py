@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 from collections import deque
 
+import nats.errors
+import structlog
 from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
 
 from services.runtime import tasks, telemetry
 from services.runtime.bus import Bus, now_us
 from services.runtime.ledger import Ledger
+from services.runtime.media import MAX_AGE_US
+
+log = structlog.get_logger(__name__)
 
 MAX_WAITING = 64
 """Messages that wait only while the server stands still: 1.6 s of sound and picture."""
-
-MAX_AGE_US = 500_000
-"""As for every result: nothing older is published."""
 
 DRAIN_S = 0.5
 """What waits at the end is sent within this, or dropped."""
@@ -63,7 +65,12 @@ class Outlet:
         while True:
             while self._waiting:
                 # It stays in the line until its fate is known, should this be cancelled.
-                await self._send(self._waiting[0])
+                message = self._waiting[0]
+                try:
+                    await self._send(message)
+                except nats.errors.Error as error:  # too large, perhaps: it costs itself alone
+                    log.warning("not published", error=repr(error), size=message.ByteSize())
+                    self._drop(message, "error")
                 self._waiting.popleft()
             self._drained.set()
             self._wake.clear()

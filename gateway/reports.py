@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
 import grpc
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from google.protobuf.json_format import MessageToDict
 from greenroom.v1.report_pb2 import (
@@ -19,7 +19,7 @@ from greenroom.v1.report_pb2 import (
 )
 
 from gateway import errors
-from gateway.context import Context, context_of
+from gateway.context import Authorization, Context, context_of
 from gateway.errors import ApiError
 from gateway.registry import candidate_of
 
@@ -28,8 +28,6 @@ router = APIRouter(
     tags=["reports"],
     responses=errors.documented(401, 403, 404, 409, 410, 413, 422, 503),
 )
-
-Authorization = Annotated[str | None, Header()]
 
 REPORT_RETRY_S = 1
 

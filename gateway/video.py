@@ -22,16 +22,13 @@ from gateway.assembly import EncodedFrame
 from gateway.capture_clock import CaptureClock
 from services.runtime.bus import now_us
 from services.runtime.ledger import Ledger
-from services.runtime.media import MICROSECONDS
+from services.runtime.media import MAX_AGE_US, MICROSECONDS
 
 log = structlog.get_logger(__name__)
 
 MAX_WAITING = 15
 """Encoded frames that may wait for the decoder: half a second at 30 fps, past which
 they would be stale when decoded."""
-
-MAX_AGE_US = 500_000
-"""As for every result: nothing older is published."""
 
 BUSY_US = 60_000
 """A frame that waited this long for the decoder: the machine is short of time."""

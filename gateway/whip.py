@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request, Response
 
 from gateway import errors
-from gateway.context import Context, context_of
+from gateway.context import Authorization, Context, context_of
 from gateway.errors import ApiError
 from gateway.live import LiveSession
 from gateway.settings import GatewaySettings
@@ -21,7 +21,6 @@ router = APIRouter(
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
 
-Authorization = Annotated[str | None, Header()]
 IfMatch = Annotated[str | None, Header(alias="If-Match")]
 
 

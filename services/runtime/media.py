@@ -21,6 +21,8 @@ CHUNK_SAMPLES = 640
 
 MICROSECONDS = 1_000_000
 
+MAX_AGE_US = 500_000
+"""Nothing older than this is published or analysed: it would nudge about what is long past."""
 
 Image = npt.NDArray[np.uint8]
 """[height, width, 3] RGB, upright."""

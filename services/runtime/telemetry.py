@@ -2,11 +2,9 @@
 
 import logging
 import sys
-from collections.abc import Mapping
 
 import structlog
 from opentelemetry import propagate, trace
-from opentelemetry.context import Context
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from services.runtime.settings import RuntimeSettings
@@ -72,8 +70,8 @@ def configure_logging(settings: RuntimeSettings, process: str) -> None:
     root.handlers = [handler]
     root.setLevel(settings.log_level)
     # Their INFO lines name peers' addresses and every ICE candidate; aiosqlite's DEBUG lines
-    # hold whole reports, sse_starlette's what is said.
-    for chatty in ("aioice", "aiortc", "aiosqlite", "nats", "httpx", "sse_starlette"):
+    # hold whole reports, sse_starlette's what is said, httpcore's the headers with credentials.
+    for chatty in ("aioice", "aiortc", "aiosqlite", "httpcore", "httpx", "nats", "sse_starlette"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(process=process)
 
@@ -99,8 +97,3 @@ def trace_headers() -> dict[str, str] | None:
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     return carrier or None
-
-
-def trace_context(headers: Mapping[str, str] | None) -> Context:
-    """The trace that a message belongs to."""
-    return propagate.extract(headers or {})

@@ -26,15 +26,12 @@ from services.runtime.analyzer import Analyzer, Observation
 from services.runtime.bus import Bus, Following, Recorded, now_us
 from services.runtime.leases import Lease, Leases
 from services.runtime.ledger import Ring
-from services.runtime.media import MICROSECONDS
+from services.runtime.media import MAX_AGE_US, MICROSECONDS
 from services.runtime.outbox import Outbox
 from services.runtime.settings import WorkerSettings
 from services.runtime.sources import BadMediaError, Decoded, MediaSource, Message
 
 log = structlog.get_logger(__name__)
-
-MAX_AGE_US = 500_000
-"""No result comes from input older than this."""
 
 LAST_MEDIA_S = 0.2
 """After the end of a session its last media may still be on the way."""

@@ -11,6 +11,7 @@ from gateway import outlet as outlets
 from gateway.outlet import Outlet
 from services.runtime.bus import Bus
 from services.runtime.ledger import Ledger
+from services.runtime.media import MAX_AGE_US
 
 NOW_US = 10**15
 
@@ -72,10 +73,20 @@ async def test_in_order_with_its_time(bus: Bus, outlet: Outlet, ledger: Ledger) 
 
 
 async def test_nothing_stale(outlet: Outlet, ledger: Ledger) -> None:
-    put(outlet, ledger, frame(0, age_us=outlets.MAX_AGE_US + 1))
-    put(outlet, ledger, frame(1, age_us=outlets.MAX_AGE_US))
+    put(outlet, ledger, frame(0, age_us=MAX_AGE_US + 1))
+    put(outlet, ledger, frame(1, age_us=MAX_AGE_US))
     await outlet.close()
     assert counts(ledger) == (1, {"stale": 1})
+
+
+async def test_one_that_the_server_does_not_take(bus: Bus, outlet: Outlet, ledger: Ledger) -> None:
+    """A picture beyond NATS's largest message costs itself alone, not the session's media."""
+    large = frame(0)
+    large.jpeg = bytes(2 * 2**20)
+    for message in (large, frame(1)):
+        put(outlet, ledger, message)
+    await outlet.close()
+    assert counts(ledger) == (1, {"error": 1})
 
 
 async def test_more_than_can_wait(outlet: Outlet, ledger: Ledger) -> None:

@@ -18,7 +18,7 @@ from gateway.assembly import EncodedFrame
 from gateway.capture_clock import CaptureClock, SenderClock
 from gateway.video import JpegEncoder, Sampler, VideoReceiver
 from services.runtime.ledger import Ledger
-from services.runtime.media import MICROSECONDS
+from services.runtime.media import MAX_AGE_US, MICROSECONDS
 from tests.gateway import media
 
 FRAME_US = MICROSECONDS // media.FPS
@@ -147,10 +147,10 @@ async def test_broken_frames_are_counted_and_a_key_frame_is_asked_for(
 
 async def test_too_old_to_be_published(executor: ThreadPoolExecutor, clock: Clock) -> None:
     fresh = Received(executor, clock)
-    await take_paced(fresh, encoded_frames()[:8], late_us=video.MAX_AGE_US)
+    await take_paced(fresh, encoded_frames()[:8], late_us=MAX_AGE_US)
     assert fresh.check_accounting() == {"not_sampled": 4}
     got = Received(executor, clock)
-    await take_paced(got, encoded_frames()[:8], late_us=video.MAX_AGE_US + 1)
+    await take_paced(got, encoded_frames()[:8], late_us=MAX_AGE_US + 1)
     assert got.frames == []
     assert got.check_accounting() == {"stale": 4, "not_sampled": 4}
 

@@ -17,6 +17,7 @@ from greenroom.v1.signals_pb2 import Signal
 from loadtest.client import Client
 from services.runtime import tasks
 from services.runtime.bus import SessionMessage, now_us
+from services.runtime.media import MAX_AGE_US
 from tests.system.conftest import Greenroom, bus_of, recording, replay
 from tests.system.test_replay import DEMO, check_accounting
 
@@ -30,7 +31,6 @@ PULSE_S = 0.3
 """A third of it the process runs, the rest it stands still: three times slower. Short of
 a lease's expiry, so that the session stays with it."""
 
-MAX_AGE_US = 500_000
 MAX_SLOPE = 0.5
 """Milliseconds of age a second. What this test is against are lines that queue: they grew by
 100 to 280 in public frameworks."""

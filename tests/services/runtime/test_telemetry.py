@@ -21,7 +21,7 @@ def test_a_personal_field_never_reaches_the_log(
     assert json.loads(line)["n"] == 1
 
 
-@pytest.mark.parametrize("library", ["sse_starlette.sse", "aiosqlite"])
+@pytest.mark.parametrize("library", ["sse_starlette.sse", "aiosqlite", "httpcore.http11"])
 def test_what_libraries_say_of_people_at_debug_is_not_logged(
     library: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,12 +26,11 @@ from services.runtime import tasks
 from services.runtime.analyzer import Observation
 from services.runtime.bus import STREAM, SUBJECTS, Bus, Recorded, now_us
 from services.runtime.leases import Lease
-from services.runtime.media import CHUNK_SAMPLES, SAMPLE_RATE, Frame, Pcm
+from services.runtime.media import CHUNK_SAMPLES, MAX_AGE_US, SAMPLE_RATE, Frame, Pcm
 from services.runtime.outbox import Outbox
 from services.runtime.settings import RuntimeSettings, WorkerSettings
 from services.runtime.sources import AudioSource, VideoSource
 from services.runtime.worker import (
-    MAX_AGE_US,
     VOICE_PATIENCE_S,
     TextMessage,
     Worker,
