@@ -21,6 +21,18 @@ SUPPORTED = {"video": frozenset(READERS), "audio": frozenset({"opus"})}
 
 SENDS = ("sendonly", "sendrecv")
 
+MAX_OFFER = 65_536
+"""Characters: ten times what a browser offers with a camera, a microphone and hints."""
+
+MAX_LINES = {"": 1_000, "m=": 8, "a=rtpmap:": 128, "a=rtcp-fb:": 256}
+"""Of an offer, by how they start: room for a microphone and two cameras of any browser. aiortc's
+parser goes through a section's codecs for each line of feedback, and through its SSRCs for each
+line of an SSRC; a section may need sockets of its own."""
+
+MAX_FEEDBACK = 1_024
+"""Kinds of feedback of all codecs together. Browsers name the codec in each such line; a line
+for all codecs (*) counts for each, and aiortc copies, writes and reads all of it anew."""
+
 
 def check_offer(text: str, consented: frozenset[str], max_candidates: int) -> int:
     """The number of candidates in it.
@@ -28,6 +40,11 @@ def check_offer(text: str, consented: frozenset[str], max_candidates: int) -> in
     consented: kinds of media that may be sent. Raises ApiError when this is no offer that
     can be answered.
     """
+    lines = text.splitlines()
+    if len(text) > MAX_OFFER or any(
+        sum(line.startswith(start) for line in lines) > most for start, most in MAX_LINES.items()
+    ):
+        raise too_large()
     try:
         description = SessionDescription.parse(text)
     except Exception as error:  # aiortc's parser raises whatever its input leads it to
@@ -36,6 +53,9 @@ def check_offer(text: str, consented: frozenset[str], max_candidates: int) -> in
             "This is not a session description.",
             "Send the SDP of an RTCPeerConnection's offer as application/sdp.",
         ) from error
+    codecs = [codec for section in description.media for codec in section.rtp.codecs]
+    if sum(len(codec.rtcpFeedback) for codec in codecs) > MAX_FEEDBACK:
+        raise too_large()
     media = [section for section in description.media if section.kind in SUPPORTED]
     if not media:
         raise ApiError(
@@ -74,6 +94,14 @@ def _supported(codec: RTCRtpCodecParameters) -> bool:
     # aiortc knows H.264's mode 1 alone; 0 is the default (RFC 6184, 8.1).
     mode = str(codec.parameters.get("packetization-mode", 0))
     return name in SUPPORTED[kind] and (name != "h264" or mode == "1")
+
+
+def too_large() -> ApiError:
+    return ApiError(
+        HTTPStatus.BAD_REQUEST,
+        "The offer is larger than any that a browser makes.",
+        "Offer one camera and one microphone, with the codecs that you want to send.",
+    )
 
 
 def unanswerable() -> ApiError:

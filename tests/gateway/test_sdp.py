@@ -17,6 +17,8 @@ CHROMIUM = (OFFERS / "chromium.sdp").read_text().replace("\n", "\r\n")
 FIREFOX = (OFFERS / "firefox.sdp").read_text().replace("\n", "\r\n")
 BOTH = frozenset({"audio", "video"})
 LIMIT = 64
+FEEDBACK = "a=rtpmap:96 VP8/90000\r\n" * 64 + "a=rtcp-fb:* nack\r\n" * 128
+"""Lines that are few enough, which the parser multiplies."""
 CANDIDATE = "a=candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host\r\n"
 
 
@@ -42,6 +44,12 @@ def media_of(offer: str) -> str:
         (lambda offer: offer.replace("opus/", "speex/"), 406, "audio codecs"),
         (lambda offer: offer.replace("VP8/", "VP7/").replace("H264/", "H265/"), 406, "video"),
         (lambda offer: offer.replace("a=mid:0\r\n", "a=mid:0\r\n" + CANDIDATE * 65), 400, "64"),
+        (lambda offer: offer + "a=x:" + "x" * 65_536, 400, "larger"),
+        (lambda offer: offer + "a=x\r\n" * 1_000, 400, "larger"),
+        (lambda offer: offer + offer[offer.index("m=") :] * 2, 400, "larger"),
+        (lambda offer: offer + "a=rtpmap:96 VP8/90000\r\n" * 128, 400, "larger"),
+        (lambda offer: offer + "a=rtcp-fb:96 nack\r\n" * 256, 400, "larger"),
+        (lambda offer: offer + FEEDBACK, 400, "larger"),
     ],
 )
 @pytest.mark.parametrize("offer", [CHROMIUM, FIREFOX], ids=["chromium", "firefox"])
@@ -62,6 +70,23 @@ def test_offers_that_are_taken(offer: str) -> None:
     with_candidates = offer.replace("a=mid:0\r\n", "a=mid:0\r\n" + CANDIDATE * 3)
     assert sdp.check_offer(with_candidates, BOTH, LIMIT) == 3
     assert sdp.check_offer(without_video(offer), frozenset({"audio"}), LIMIT) == 0
+
+
+def test_an_offer_that_would_be_parsed_for_minutes_is_not_parsed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SessionDescription, "parse", lambda text: pytest.fail("it is parsed"))
+    codecs = "".join(f"a=rtpmap:{number % 256} VP8/90000\r\n" for number in range(5_000))
+    with pytest.raises(ApiError, match="larger"):
+        sdp.check_offer(CHROMIUM + codecs + "a=rtcp-fb:* nack\r\n" * 5_000, BOTH, LIMIT)
+
+
+def test_there_is_room_for_two_cameras_and_what_browsers_add() -> None:
+    camera = "m=video" + CHROMIUM.partition("m=video")[2].partition("m=application")[0]
+    codec = "a=rtpmap:{0} VP8/90000\r\n" + "a=rtcp-fb:{0} nack\r\n" * 5
+    camera += "".join(codec.format(number) for number in range(20))
+    video, _, channel = CHROMIUM.partition("m=application")
+    assert sdp.check_offer(video + camera * 2 + "m=application" + channel, BOTH, LIMIT) == 0
 
 
 def test_what_is_sent_needs_consent() -> None:
