@@ -71,6 +71,10 @@ REMB_INTERVAL_MS, REMB_DROP = 200, 0.97
 """Between reports of the bandwidth, unless it fell by more (libwebrtc's RembThrottler): under
 overuse aiortc's estimator has one for each packet."""
 
+MAX_WAITING = 256
+"""Datagrams that wait for aiortc's task, which takes none before ICE is done: anybody's. More than
+a socket's buffer holds, so that those of a connection that stands are not cut."""
+
 MAX_FEEDBACK = 16
 """RTCP messages under way: while the network takes none, more would only wait."""
 
@@ -207,6 +211,8 @@ class _Transport:
         self._feedback: set[asyncio.Task[None]] = set()
         connection = transport.transport._connection
         self._queue = connection._queue
+        self._keep = connection.data_received
+        connection.data_received = self._waits  # type: ignore[method-assign]
         for protocol in connection._protocols:
             taken = self._before(protocol.datagram_received)
             protocol.datagram_received = taken  # type: ignore[assignment,method-assign]
@@ -250,6 +256,11 @@ class _Transport:
                 otherwise(data, address)
 
         return received
+
+    def _waits(self, data: bytes, component: int) -> None:
+        """A datagram that is no STUN message goes to aiortc's task, where there is room."""
+        if self._queue.qsize() < MAX_WAITING:
+            self._keep(data, component)
 
     def _take(self, stream: Stream, data: bytes) -> None:
         """As RTCDtlsTransport's and RTCRtpReceiver's handling of a packet."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.rate import RemoteBitrateEstimator
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtcrtpreceiver import NackGenerator, StreamStatistics
@@ -21,6 +22,7 @@ from gateway import receive
 from gateway.capture_clock import NTP_TO_UNIX_S
 from gateway.receive import (
     MAX_SOURCES,
+    MAX_WAITING,
     REMB_DROP,
     REMB_INTERVAL_MS,
     Bandwidth,
@@ -41,6 +43,7 @@ from tests.gateway.test_peer import (
     sending,
     video_of,
 )
+from tests.gateway.test_whip import connected
 
 MID, SEND_TIME = 1, 3
 EXTENSIONS = HeaderExtensionsMap()
@@ -209,6 +212,29 @@ async def test_forged_and_malformed_datagrams_are_nothing(gateway: Gateway, bus:
     accounts = await accounts_of(bus, session)
     heard = accounts[Kind.KIND_GATEWAY_AUDIO].received
     assert 0.8 * SECONDS * 50 <= heard <= len(sound._packets)
+
+
+async def test_datagrams_before_the_connection_stands_are_not_all_kept(gateway: Gateway) -> None:
+    """Whatever they are like; what is to be said afterwards is still heard."""
+    session = await gateway.create()
+    client = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    client.addTransceiver("audio", "sendonly")
+    await client.setLocalDescription(await client.createOffer())
+    answer = await session.offer(client.localDescription.sdp)
+    assert answer.status_code == 201, answer.text
+    live = gateway.context.sessions.get(session.id)
+    assert live
+    assert live.peer
+    (transport,) = live.peer._path._transports
+    ice: Any = transport.transport._connection
+    for datagram in (b"\x80" + bytes(40), b"\x16" + bytes(40), bytes(40)):
+        for protocol in ice._protocols:
+            for _ in range(MAX_WAITING):
+                protocol.datagram_received(datagram, ("192.0.2.1", 5_000))
+    assert ice._queue.qsize() == MAX_WAITING
+    await client.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+    await connected(client)
+    await client.close()
 
 
 async def test_a_client_with_a_hundred_sources(gateway: Gateway, bus: Bus) -> None:
