@@ -19,6 +19,16 @@ from aiortc import (
 from aiortc.codecs import is_rtx
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters
+from aiortc.rtcsctptransport import (
+    DATA_CHANNEL_OPEN,
+    SCTP_DATA_FIRST_FRAG,
+    SCTP_DATA_LAST_FRAG,
+    WEBRTC_DCEP,
+    DataChunk,
+    ForwardTsnChunk,
+    RTCSctpTransport,
+    tsn_plus_one,
+)
 from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
 from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
 
@@ -51,6 +61,16 @@ DATA_CHANNEL_LIMIT = 1_000
 DATA_CHANNEL_BUFFER = 16_384
 """Past this the channel is stalled, and hints go by server-sent events alone."""
 
+MAX_CHANNELS = 8
+"""Data channels of one connection. A page opens one; aiortc keeps each."""
+
+MAX_EARLY = 256
+"""Chunks of data that are ahead of a missing one: each is sorted and reported anew with every
+further one. A report of as many gaps still fits into a datagram."""
+
+WHOLE = SCTP_DATA_FIRST_FRAG | SCTP_DATA_LAST_FRAG
+"""Flags of a message in one chunk, as what opens a channel is."""
+
 
 class Discarded:
     """For media that is not analysed: a second camera."""
@@ -68,6 +88,43 @@ class MediaSink:
     audio: Ledger
     waited: Callable[[int], None]
     """For how many microseconds a frame waited for the decoder; called on its thread."""
+
+
+def only_openings(sctp: RTCSctpTransport) -> None:
+    """Of what comes over SCTP take what opens a data channel: nothing else is read here.
+
+    The rest is acknowledged and forgotten. aiortc would hold messages that are incomplete or
+    before their turn, however many, and go through all of them with each further chunk.
+    """
+    forward = sctp._receive_forward_tsn_chunk
+
+    def opens(chunk: DataChunk) -> bool:
+        return (
+            chunk.protocol == WEBRTC_DCEP
+            and chunk.flags & WHOLE == WHOLE
+            and chunk.user_data[:1] == bytes([DATA_CHANNEL_OPEN])
+            and chunk.stream_id not in sctp._data_channels
+            and len(sctp._data_channels) < MAX_CHANNELS
+        )
+
+    async def on_data(chunk: DataChunk) -> None:
+        if (last := sctp._last_received_tsn) is None:
+            return  # before the association
+        sctp._sack_needed = True
+        if chunk.tsn != tsn_plus_one(last) and len(sctp._sack_misordered) >= MAX_EARLY:
+            return  # not acknowledged: it comes again, after the missing one
+        if sctp._mark_received(chunk.tsn):
+            return
+        if opens(chunk):
+            await sctp._receive(chunk.stream_id, chunk.protocol, chunk.user_data)
+        await sctp._reset_deferred_streams()
+
+    async def on_forward(chunk: ForwardTsnChunk) -> None:
+        chunk.streams = []  # in none of them is anything held, nor has its turn
+        await forward(chunk)
+
+    sctp._receive_data_chunk = on_data  # type: ignore[method-assign]
+    sctp._receive_forward_tsn_chunk = on_forward  # type: ignore[method-assign]
 
 
 class Peer:
@@ -122,6 +179,8 @@ class Peer:
         try:
             await self._connection.setRemoteDescription(description)
             self._take_receivers()
+            if sctp := self._connection.sctp:
+                only_openings(sctp)
             answer = await self._connection.createAnswer()
             await self._connection.setLocalDescription(answer)
             self._path.listen(self._dtls_transports())

@@ -12,12 +12,19 @@ import pytest
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpsender import RTCRtpSender
+from aiortc.rtcsctptransport import (
+    SCTP_DATA_FIRST_FRAG,
+    SCTP_DATA_LAST_FRAG,
+    DataChunk,
+    ForwardTsnChunk,
+)
 from greenroom.v1.common_pb2 import Kind
 from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
 from greenroom.v1.session_pb2 import Hint
 from greenroom.v1.signals_pb2 import Accounting, Signal
 
 from gateway.live import hint_message
+from gateway.peer import MAX_CHANNELS, MAX_EARLY
 from services.runtime import telemetry
 from services.runtime.bus import Bus, Recorded, now_us
 from tests.gateway import media
@@ -242,6 +249,64 @@ async def test_hints_on_the_data_channel(gateway: Gateway, bus: Bus) -> None:
     assert '"id": "h"' in message
     assert len(message.encode()) < 500
     assert hint_message(fresh)["text"] == "Slow down"
+    await connection.close()
+
+
+async def test_what_a_client_says_on_data_channels_is_not_kept(gateway: Gateway) -> None:
+    """It is acknowledged, so that hints and new channels are as before."""
+    session = await gateway.create()
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    connection.addTransceiver("audio", "sendonly")
+    first = connection.createDataChannel("first")
+    await connection.setLocalDescription(await connection.createOffer())
+    answer = await session.offer(connection.localDescription.sdp)
+    await connection.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+    await until(lambda: first.readyState == "open")
+    for size in (1, 1_000, 100_000):
+        first.send("x" * size)
+    client = connection.sctp
+    assert client
+    await until(lambda: not first.bufferedAmount and not client._sent_queue)
+    second = connection.createDataChannel("second", ordered=False, maxRetransmits=0)
+    await until(lambda: second.readyState == "open")
+    first.close()
+    await until(lambda: first.readyState == "closed")
+    got: asyncio.Queue[str] = asyncio.Queue(16)
+    second.on("message", got.put_nowait)
+    live = gateway.context.sessions.get(session.id)
+    assert live
+    peer = live.peer
+    assert peer
+    await until(lambda: peer.send("{}"))
+    assert await got.get() == "{}"
+    more = [connection.createDataChannel("more") for _ in range(MAX_CHANNELS)]
+    await until(lambda: sum(channel.readyState == "open" for channel in more) == MAX_CHANNELS - 1)
+
+    sctp = peer._connection.sctp
+    assert sctp
+    assert sctp._last_received_tsn is not None
+    chunk = DataChunk()
+    chunk.stream_id, chunk.protocol, chunk.user_data = second.id or 0, 51, b"x" * 1_000
+    chunk.stream_seq = 1_000  # its turn never comes
+    beginning, whole = SCTP_DATA_FIRST_FRAG, SCTP_DATA_FIRST_FRAG | SCTP_DATA_LAST_FRAG
+    following = sctp._last_received_tsn + 1
+    for flags, numbers in (
+        (whole, range(following, following + 10)),
+        (beginning, range(following + 10, following + 20)),
+        (beginning, range(following + 21, following + 21 + 2 * MAX_EARLY)),
+    ):
+        for number in numbers:
+            chunk.flags, chunk.tsn = flags, number % 2**32
+            await sctp._receive_data_chunk(chunk)
+    assert sctp._last_received_tsn == (following + 19) % 2**32
+    assert len(sctp._sack_misordered) == MAX_EARLY
+    ahead = ForwardTsnChunk()
+    ahead.cumulative_tsn = (following + 20) % 2**32
+    ahead.streams = [(stream, 1) for stream in range(1_000)]
+    await sctp._receive_forward_tsn_chunk(ahead)
+    assert sctp._last_received_tsn == (following + 20 + MAX_EARLY) % 2**32
+    assert not sctp._inbound_streams
+    assert not sctp._sack_misordered
     await connection.close()
 
 
