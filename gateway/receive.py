@@ -23,7 +23,7 @@ import pylibsrtp
 import structlog
 from aiortc import RTCRtpReceiver
 from aiortc.codecs import depayload, is_rtx
-from aiortc.rate import RemoteBitrateEstimator
+from aiortc.rate import RateCounter, RemoteBitrateEstimator
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpreceiver import NackGenerator, StreamStatistics
@@ -148,6 +148,17 @@ class Nack(NackGenerator):
         return super().add(packet)
 
 
+class Rate(RateCounter):
+    """aiortc's, with the same result, but not millisecond by millisecond through a gap."""
+
+    def _erase_old(self, now_ms: int) -> None:
+        since_ms = now_ms - self._window_size + 1
+        if self._origin_ms is not None and since_ms >= self._origin_ms + self._window_size:
+            self.reset()  # all that is there came before the window
+            self._origin_ms = since_ms
+        super()._erase_old(now_ms)
+
+
 class ReceivePath:
     """A peer's streams: `hook` its receivers, `listen` once it has sockets, `close` before
     aiortc does."""
@@ -166,6 +177,9 @@ class ReceivePath:
         setattr(receiver, "_RTCRtpReceiver__jitter_buffer", assembler)  # noqa: B010 - mangled
         if _own(receiver, "RTCRtpReceiver", "nack_generator") is not None:
             setattr(receiver, "_RTCRtpReceiver__nack_generator", Nack())  # noqa: B010
+        if estimator := _own(receiver, "RTCRtpReceiver", "remote_bitrate_estimator"):
+            rate = estimator.incoming_bitrate
+            estimator.incoming_bitrate = Rate(rate._window_size, rate._scale)
         handle, report = receiver._handle_rtp_packet, receiver._run_rtcp
 
         async def handled(packet: RtpPacket, arrival_time_ms: int) -> None:

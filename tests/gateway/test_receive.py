@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.rate import RemoteBitrateEstimator
+from aiortc.rate import RateCounter, RemoteBitrateEstimator
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtcrtpreceiver import NackGenerator, StreamStatistics
 from aiortc.rtp import HeaderExtensionsMap, RtpPacket
@@ -27,6 +27,7 @@ from gateway.receive import (
     REMB_INTERVAL_MS,
     Bandwidth,
     Nack,
+    Rate,
     parse,
     send_time,
 )
@@ -135,6 +136,47 @@ def test_missing_packets_are_those_that_aiortc_finds(numbers: list[int]) -> None
         ours.add(packet)
         theirs.add(packet)
         assert (ours.max_seq, ours.missing) == (theirs.max_seq, theirs.missing)
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 1_500), st.booleans())))
+def test_the_rate_is_what_aiortc_counts(packets: list[tuple[int, int, bool]]) -> None:
+    ours, theirs = Rate(100), RateCounter(100)
+    now_ms = 0
+    for gap_ms, size, added in packets:
+        now_ms += gap_ms
+        if added:
+            ours.add(size, now_ms)
+            theirs.add(size, now_ms)
+        assert ours.rate(now_ms) == theirs.rate(now_ms)
+
+
+async def test_a_camera_that_comes_back_blocks_nothing(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiortc's own counter would go through a gap of any length for as long."""
+    session = await gateway.create()
+    erase = RateCounter._erase_old
+
+    def erased(self: RateCounter, now_ms: int) -> None:
+        assert self._origin_ms is not None
+        assert now_ms - self._origin_ms < 2 * self._window_size
+        erase(self, now_ms)
+
+    monkeypatch.setattr(RateCounter, "_erase_old", erased)
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    connection.addTransceiver("video", "sendonly")
+    await connection.setLocalDescription(await connection.createOffer())
+    answer = await session.offer(connection.localDescription.sdp)
+    assert answer.status_code == 201, answer.text
+    live = gateway.context.sessions.get(session.id)
+    assert live
+    assert live.peer
+    (receiver,) = (t.receiver for t in live.peer._connection.getTransceivers())
+    estimator = getattr(receiver, "_RTCRtpReceiver__remote_bitrate_estimator")  # noqa: B009
+    for now_ms in (0, 5, 600_000, 600_005, 10**12):
+        estimator.add(now_ms, 1, 1_200, 1)
+    assert estimator.incoming_bitrate.rate(10**12 + 999) == 8 * 1_200
+    await connection.close()
 
 
 async def test_only_the_first_packets_go_the_long_way(
