@@ -32,6 +32,7 @@ from aiortc.rtp import (
     RTP_HISTORY_SIZE,
     RtcpPsfbPacket,
     RtpPacket,
+    is_rtcp,
     pack_remb_fci,
 )
 from aiortc.utils import uint16_add
@@ -63,6 +64,10 @@ No path of the Internet carries as much."""
 MAX_SOURCES = 16
 """SSRCs of one receiver, retransmission's and new starts among them: each stands in every
 receiver report, and a report of 57 is longer than pylibsrtp protects."""
+
+MAX_SSRCS = 64
+"""Of one transport, besides what already waits: libsrtp and aiortc's router keep each to the end.
+A browser has two for a track, and few new starts of them."""
 
 MAX_STREAMS = 8
 """SSRCs that come straight at a time: sound, picture and a few new starts of theirs."""
@@ -224,6 +229,20 @@ class _Transport:
         self._send_time_id: int | None = None
         self._feedback: set[asyncio.Task[None]] = set()
         connection = transport.transport._connection
+        self._ssrcs: set[int] = set()
+        """That came authenticated, of RTP and RTCP."""
+        handle_rtp, handle_rtcp = transport._handle_rtp_data, transport._handle_rtcp_data
+
+        async def on_rtp(data: bytes, arrival_time_ms: int) -> None:
+            self._ssrcs.add(ssrc_of(data))
+            await handle_rtp(data, arrival_time_ms)
+
+        async def on_rtcp(data: bytes) -> None:
+            self._ssrcs.add(ssrc_of(data))
+            await handle_rtcp(data)
+
+        transport._handle_rtp_data = on_rtp  # type: ignore[method-assign]
+        transport._handle_rtcp_data = on_rtcp  # type: ignore[method-assign]
         self._queue = connection._queue
         self._keep = connection.data_received
         connection.data_received = self._waits  # type: ignore[method-assign]
@@ -273,7 +292,10 @@ class _Transport:
 
     def _waits(self, data: bytes, component: int) -> None:
         """A datagram that is no STUN message goes to aiortc's task, where there is room."""
-        if self._queue.qsize() < MAX_WAITING:
+        if self._queue.qsize() >= MAX_WAITING:
+            return
+        full = len(self._ssrcs) >= MAX_SSRCS and data[0] >> 6 == VERSION
+        if not full or ssrc_of(data) in self._ssrcs:
             self._keep(data, component)
 
     def _take(self, stream: Stream, data: bytes) -> None:
@@ -320,6 +342,11 @@ class _Transport:
         self._feedback.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.info("feedback not sent", error=type(error).__name__)
+
+
+def ssrc_of(data: bytes) -> int:
+    """Of a packet of RTP or RTCP, its sender's."""
+    return int.from_bytes(data[4:8] if is_rtcp(data) else data[8:12], "big")
 
 
 def _ntp_ms() -> int:

@@ -300,6 +300,15 @@ async def test_a_client_with_a_hundred_sources(gateway: Gateway, bus: Bus) -> No
         (receiver,) = (t.receiver for t in live.peer._connection.getTransceivers())
         known = getattr(receiver, "_RTCRtpReceiver__remote_streams")  # noqa: B009 - mangled
         assert len(known) <= MAX_SOURCES
+        (transport,) = live.peer._path._transports
+        ice: Any = transport.transport._connection
+        waiting = ice._queue.qsize()
+        for start in (b"\x80\x6f", b"\x80\xc9"):  # RTP, RTCP
+            ice.data_received(start + b"news" * 10, 1)
+        assert ice._queue.qsize() == waiting, "no more than these"
+        ice.data_received(b"\x80\x6f" + bytes(9) + b"\x01" + bytes(20), 1)
+        ice.data_received(b"\x16" + bytes(40), 1)
+        assert ice._queue.qsize() == waiting + 2, "of those that are known, and DTLS"
         async with asyncio.timeout(5):
             await session.post("end")
     await accounts_of(bus, session)
