@@ -77,8 +77,8 @@ REMB_INTERVAL_MS, REMB_DROP = 200, 0.97
 overuse aiortc's estimator has one for each packet."""
 
 MAX_WAITING = 256
-"""Datagrams that wait for aiortc's task, which takes none before ICE is done: anybody's. More than
-a socket's buffer holds, so that those of a connection that stands are not cut."""
+"""Datagrams that wait for aiortc's task, which takes none before ICE is done: anybody's. Of a
+connection that stands it takes them as they come, so that a few dozen wait at most."""
 
 MAX_FEEDBACK = 16
 """RTCP messages under way: while the network takes none, more would only wait."""
