@@ -458,6 +458,57 @@ async def test_reloaded_in_mid_interview(page: Page) -> None:
     assert [question.get("attempt", 0) for question in report["questions"]] == [0, 0]
 
 
+OPENED = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+window.opened = [];
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  if (wanted.audio && sessionStorage.taken) throw new DOMException('', 'NotReadableError');
+  const stream = await open(wanted);
+  window.opened.push(...stream.getTracks());
+  return stream;
+};
+"""
+"""Every track that the page opens; none of a microphone that another program has taken."""
+
+
+async def test_a_microphone_that_does_not_come_back_is_told(page: Page) -> None:
+    await page.add_init_script(OPENED)
+    await begin(page)
+    await page.evaluate("sessionStorage.taken = 1")
+    await page.reload()
+    told = page.get_by_text("The microphone is there, but something else is using it.")
+    await expect(told).to_be_visible()
+    await under_way(page)
+    await page.evaluate("sessionStorage.removeItem('taken')")
+    await page.get_by_role("button", name="Try again").click()
+    await expect(told).to_be_hidden()
+    for _ in range(2):  # the first caption may be of what was said before
+        await heard_anew(page)
+    await end_now(page)
+
+
+async def test_a_muted_microphone_is_told_while_it_stays_so(page: Page) -> None:
+    """No fake device is ever muted: what the browser then says is put in its place."""
+    await page.add_init_script(OPENED)
+    await begin(page)
+    await page.evaluate(
+        """() => {
+            window.muted = true;
+            const microphone = opened.find((track) => track.kind === 'audio');
+            Object.defineProperty(microphone, 'muted', { get: () => window.muted });
+        }"""
+    )
+    told = page.get_by_text("The microphone is muted.")
+    await expect(told).to_be_visible()
+    await page.get_by_role("button", name="Pause").click()
+    await expect(told).to_be_hidden()
+    await page.get_by_role("button", name="Go on").click()
+    await expect(told).to_be_visible()
+    await page.evaluate("window.muted = false")
+    await expect(told).to_be_hidden()
+    await end_now(page)
+
+
 async def test_two_tabs(page: Page, context: BrowserContext) -> None:
     await begin(page)
     second = await context.new_page()

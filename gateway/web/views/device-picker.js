@@ -50,8 +50,9 @@ export async function devicePicker(place, practice, changed) {
  * What could not be opened, in words, with the way on.
  * @param {Practice} practice
  * @param {() => void} again
+ * @param {(() => void) | null} [later] where it can be put off
  */
-export function refusals(practice, again) {
+export function refusals(practice, again, later = null) {
   return [...practice.devices.refused.values()].map((refusal) =>
     el(
       'div',
@@ -59,6 +60,7 @@ export function refusals(practice, again) {
       icon(refusal.device),
       el('p', null, el('strong', null, refusal.text), ' ', refusal.whatToDo),
       el('button', { on: { click: again } }, 'Try again'),
+      later && el('button', { class: 'plain', on: { click: later } }, 'Not now'),
     ),
   );
 }

@@ -11,6 +11,16 @@ import { attemptInWords } from './setup-words.js';
 
 const BACK_MS = 4_000; // "connected again" need not stay
 
+const DEVICES = /** @type {const} */ (['microphone', 'camera']);
+
+/** @type {Record<Device, [string, string]>} */
+const MUTED = {
+  microphone: ['The microphone is muted.',
+    'Unmute it at the headset or in the system’s settings: nothing can be heard now.'],
+  camera: ['The camera shows nothing.',
+    'A switch at the camera, or the system, has turned it off: nothing can be seen now.'],
+};
+
 /**
  * @param {Context} context
  * @param {Practice} practice
@@ -19,14 +29,19 @@ const BACK_MS = 4_000; // "connected again" need not stay
 export function notices(context, practice, signal) {
   const link = el('div', { role: 'status' });
   const device = el('div', { role: 'alert' });
+  const muted = el('div', { role: 'alert' });
   const recording = el('div', { role: 'alert' });
-  const place = el('div', { class: 'notices' }, link, device, recording);
+  const place = el('div', { class: 'notices' }, link, device, muted, recording);
   const dialog = el('dialog', { 'aria-labelledby': 'devices-title' });
   place.append(dialog);
   let timer = 0;
   let away = false;
   /** @type {Device | null} */
   let missing = null;
+  /** @type {Device | null} at the last look */
+  let silent = null;
+  /** @type {Device | null} */
+  let silentTold = null;
 
   practice.on('state', signal, tell);
   if (practice.state !== 'connected') tell(practice.state);
@@ -104,11 +119,37 @@ export function notices(context, practice, signal) {
       fill(device, notice('warn', 'warn', problem.error, problem.whatToDo,
         el('button', { class: 'plain', on: { click: () => fill(device) } }, 'All right')));
     },
-    /** After a reload, when neither camera nor microphone comes back. */
-    noDevice() {
-      fill(device, refusals(practice, () => context.navigate('#/interview')));
-    },
+    notBack,
+    lookForMuted,
   };
+
+  /** After a reload: camera or microphone does not come back. */
+  function notBack() {
+    const nothing = practice.devices.stream.getTracks().length === 0;
+    fill(device, nothing
+      ? refusals(practice, () => context.navigate('#/interview'))
+      : refusals(practice, again, () => fill(device)));
+
+    async function again() {
+      await practice.reopen();
+      notBack();
+    }
+  }
+
+  /**
+   * Now and then: the system, or a switch at the device, may mute what is open. Told when it
+   * stays so for two looks, for a slow machine's camera may stand still for one.
+   */
+  function lookForMuted() {
+    const before = silent;
+    silent = practice.paused
+      ? null
+      : DEVICES.find((name) => practice.devices.track(name)?.muted) ?? null;
+    if (silent !== before || silent === silentTold) return;
+    silentTold = silent;
+    fill(muted, silent && notice(silent, 'warn', ...MUTED[silent],
+      el('button', { class: 'plain', on: { click: () => fill(muted) } }, 'All right')));
+  }
 }
 
 /**

@@ -211,6 +211,7 @@ async function interview(root, context, practice) {
   const timer = setInterval(tick, TICK_MS);
   function tick() {
     if (practice.question) fill(time, clock(practice.answeringMs));
+    message.lookForMuted();
   }
 
   void begin();
@@ -220,13 +221,13 @@ async function interview(root, context, practice) {
     tick();
     busy(true);
     if (practice.state === 'idle') {
+      const told = practice.devices.refused.size > 0; // at the set-up
       await practice.open();
       if (signal.aborted) return;
       look();
-      if (practice.devices.stream.getTracks().length === 0) {
-        message.noDevice();
-        return;
-      }
+      const nothing = practice.devices.stream.getTracks().length === 0;
+      if (nothing || !told) message.notBack();
+      if (nothing) return;
     }
     look();
     // Nothing is asked before somebody can hear the answer.
