@@ -510,16 +510,24 @@ async def test_a_muted_microphone_is_told_while_it_stays_so(page: Page) -> None:
 
 
 async def test_two_tabs(page: Page, context: BrowserContext) -> None:
-    await begin(page)
+    """Whichever takes over goes on where the other was."""
+    await begin(page, questions=2)
     second = await context.new_page()
     troubles = watch(second)
     await second.goto("/#/interview")
     await expect(second.get_by_text("Your interview runs in another tab")).to_be_visible()
+    await page.get_by_role("button", name="Next question").click()
+    await expect(page.get_by_text("Question 2 of 2")).to_be_visible()
+    await under_way(page)
     await second.get_by_role("button", name="Take over here").click()
     await under_way(second)
+    await expect(second.get_by_text("Question 2 of 2")).to_be_visible()
     await expect(page.get_by_text("Your interview runs in another tab")).to_be_visible()
-    await heard_anew(second)
-    await finish(second)
+    await page.get_by_role("button", name="Take over here").click()
+    await under_way(page)
+    await expect(second.get_by_text("Your interview runs in another tab")).to_be_visible()
+    await heard_anew(page)
+    await finish(page)
     assert not troubles
 
 

@@ -353,6 +353,8 @@ export function underWay(api, store) {
   } else if (current?.id !== running.created.session_id || current.closed.signal.aborted) {
     current?.close();
     current = new Practice(api, store, running);
+  } else if (current.state === 'idle') {
+    current.running = running; // another tab may have gone on with it
   }
   return current;
 }

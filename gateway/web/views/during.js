@@ -29,10 +29,7 @@ export async function show(root, context) {
     return undefined;
   }
   if (!(await practice.lock.take())) {
-    fill(root, elsewhere(async () => {
-      await practice.lock.take(true);
-      context.navigate('#/interview');
-    }));
+    fill(root, elsewhere(context));
     return undefined;
   }
   return interview(root, context, practice);
@@ -203,7 +200,7 @@ async function interview(root, context, practice) {
   practice.on('state', signal, (state) => {
     if (state === 'over' && practice.problem) fill(root, ended(practice));
     else if (state === 'over') context.navigate(`#/report/${practice.id}`);
-    else if (state === 'moved') fill(root, elsewhere(() => context.navigate('#/interview')));
+    else if (state === 'moved') fill(root, elsewhere(context));
     if (state === 'over' || state === 'moved') root.querySelector('h1')?.focus();
   });
   practice.on('devices', signal, look);
@@ -285,8 +282,13 @@ function endDialog(end) {
   return dialog;
 }
 
-/** @param {() => void} takeOver */
-function elsewhere(takeOver) {
+/** @param {Context} context */
+function elsewhere(context) {
+  async function takeOver() {
+    // Once taken from, a tab needs a new one of its own.
+    await underWay(context.api, context.store)?.lock.take(true);
+    context.navigate('#/interview'); // as the other tab has left it
+  }
   return el(
     'section',
     { class: 'card' },
