@@ -531,6 +531,23 @@ async def test_two_tabs(page: Page, context: BrowserContext) -> None:
     assert not troubles
 
 
+async def test_each_of_the_last_sessions_has_its_own_token(page: Page) -> None:
+    await page.goto("/")
+    kept = await page.evaluate(
+        """async () => {
+            const { Store } = await import('/lib/store.js');
+            const store = new Store();
+            const names = ['a', 'b', 'a', 'c', 'd', 'e', 'f'];
+            for (const session_id of names) {
+                store.running = { created: { session_id, token: `token of ${session_id}` } };
+            }
+            store.running = null;
+            return ['a', 'b', 'c', 'f'].map((name) => store.tokenOf(name));
+        }"""
+    )
+    assert kept == ["token of a", None, "token of c", "token of f"]
+
+
 async def test_sound_alone(page: Page) -> None:
     await begin(page, camera=False)
     await expect(page.get_by_label("Your own picture")).to_be_hidden()

@@ -26,9 +26,11 @@
 const CANDIDATE = 'greenroom.candidate';
 const RUNNING = 'greenroom.running';
 const PREFERENCES = 'greenroom.preferences';
-const LAST_TOKEN = 'greenroom.last';
+const TOKENS = 'greenroom.tokens';
 const DATABASE = 'greenroom';
 const CHUNKS = 'chunks';
+
+const TOKENS_KEPT = 5; // the running session's and the last ones': another tab may need one
 
 export class Store {
   /** @returns {string | null} who holds it is the candidate: no account, no name */
@@ -53,18 +55,24 @@ export class Store {
     }
     localStorage.setItem(RUNNING, JSON.stringify(running));
     const { session_id, token } = running.created;
-    localStorage.setItem(LAST_TOKEN, JSON.stringify({ session_id, token }));
+    const others = this.#tokens.filter((kept) => kept.session_id !== session_id);
+    const tokens = [{ session_id, token }, ...others].slice(0, TOKENS_KEPT);
+    localStorage.setItem(TOKENS, JSON.stringify(tokens));
+  }
+
+  /** @returns {{session_id: string, token: string}[]} the newest first */
+  get #tokens() {
+    return parsed(localStorage.getItem(TOKENS)) ?? [];
   }
 
   /**
-   * The session token of the running or the last session; null for older ones, whose
-   * reports the candidate's own token opens.
+   * The token of one of the last sessions; null for older ones, whose reports the
+   * candidate's own token opens.
    * @param {string} sessionId
    * @returns {string | null}
    */
   tokenOf(sessionId) {
-    const last = parsed(localStorage.getItem(LAST_TOKEN));
-    return last?.session_id === sessionId ? last.token : null;
+    return this.#tokens.find(({ session_id }) => session_id === sessionId)?.token ?? null;
   }
 
   /**
@@ -128,7 +136,7 @@ export class Store {
   /** Everything that this browser keeps of Greenroom. */
   async eraseAll() {
     await this.#do('readwrite', (chunks) => chunks.clear());
-    for (const key of [CANDIDATE, RUNNING, PREFERENCES, LAST_TOKEN]) localStorage.removeItem(key);
+    for (const key of [CANDIDATE, RUNNING, PREFERENCES, TOKENS]) localStorage.removeItem(key);
   }
 
   /**

@@ -61,6 +61,10 @@ export async function about(root, context, next) {
   /** @param {SubmitEvent} event */
   async function send(event) {
     event.preventDefault();
+    if (store.running) {
+      context.navigate('#/'); // begun in another tab meanwhile: there is one at a time
+      return;
+    }
     const given = new FormData(form);
     const consent = {
       camera: given.has('camera'),
