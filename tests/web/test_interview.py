@@ -531,6 +531,27 @@ async def test_two_tabs(page: Page, context: BrowserContext) -> None:
     assert not troubles
 
 
+async def test_one_practice_at_a_time(page: Page, context: BrowserContext) -> None:
+    """Neither the first page nor the unfinished card of another tab ends what goes on."""
+    second = await context.new_page()
+    troubles = watch(second)
+    await second.goto("/")
+    await second.get_by_label("Microphone", exact=True).check()
+    await begin(page, questions=2)
+    await second.get_by_role("button", name="Choose my questions").click()
+    await expect(second.get_by_text("Your interview is not finished")).to_be_visible()
+    await second.get_by_role("button", name="Start a new practice").click()
+    await expect(second.get_by_text("Your interview is open in another tab")).to_be_visible()
+    await page.get_by_role("button", name="Next question").click()
+    await expect(page.get_by_text("Question 2 of 2")).to_be_visible()
+    await under_way(page)
+    await second.get_by_role("button", name="Take over here").click()
+    await expect(second.get_by_text("You were at question 2 of 2.")).to_be_visible()
+    await second.get_by_role("button", name="End it and see the report").click()
+    await expect(second).to_have_url(re.compile("#/report/"))
+    assert not troubles
+
+
 async def test_each_of_the_last_sessions_has_its_own_token(page: Page) -> None:
     await page.goto("/")
     kept = await page.evaluate(
@@ -546,6 +567,20 @@ async def test_each_of_the_last_sessions_has_its_own_token(page: Page) -> None:
         }"""
     )
     assert kept == ["token of a", None, "token of c", "token of f"]
+
+
+async def test_ending_waits_for_the_server_and_says_so(page: Page) -> None:
+    await begin(page)
+    await page.goto("/#/progress")
+    await expect(page.get_by_role("heading", name="Progress")).to_be_visible()
+    await page.get_by_role("link", name="Practise").click()
+    await page.route("**/end", lambda route: route.abort())
+    await page.get_by_role("button", name="End it and see the report").click()
+    await expect(page.get_by_text("Finishing …")).to_be_visible()
+    await expect(page.get_by_text("Greenroom can’t be reached.")).to_be_visible()
+    await expect(page.get_by_role("button", name="End it")).to_have_count(0)
+    await page.unroute("**/end")
+    await expect(page).to_have_url(re.compile("#/report/"))
 
 
 async def test_sound_alone(page: Page) -> None:

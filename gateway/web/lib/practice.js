@@ -24,7 +24,8 @@ const LONGEST_PAUSE_MS = 1_500;
 /**
  * Events, each a CustomEvent: 'state' (State), 'picture', 'sound', 'level', 'caption' (Message),
  * 'hint' ({message, arrivedAt}), 'lost' (Device), 'devices' (other ones are used), 'attempt'
- * ({attempt: how many failed, refused: ApiProblem | null}), 'recording' (it can't be kept).
+ * ({attempt: how many failed, refused: ApiProblem | null}), 'waiting' (ApiProblem: a request will
+ * be sent again), 'recording' (it can't be kept).
  */
 export class Practice extends EventTarget {
   /**
@@ -266,9 +267,11 @@ export class Practice extends EventTarget {
         if (!(problem instanceof ApiProblem) || this.closed.signal.aborted) throw problem;
         if (problem.over) this.#over(problem);
         if (!problem.passing) throw problem;
+        this.#emit('waiting', problem);
+        await wait(pause, this.closed.signal);
+        if (this.closed.signal.aborted) throw problem;
+        pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
       }
-      await wait(pause, this.closed.signal);
-      pause = Math.min(LONGEST_PAUSE_MS, pause * 2);
     }
   }
 

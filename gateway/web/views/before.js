@@ -1,8 +1,9 @@
 /** Before the interview: about the candidate, the questions, camera and sound. */
 
+import { ApiProblem } from '../lib/api.js';
 import { el, fill } from '../lib/dom.js';
 import { underWay } from '../lib/practice.js';
-import { about } from './before-about.js';
+import { about, problemNotice } from './before-about.js';
 import { questions } from './before-questions.js';
 import { setup } from './before-setup.js';
 
@@ -47,37 +48,14 @@ export async function show(root, context) {
       to(async (place) => {
         const practice = underWay(api, store);
         if (practice === null) return about(place, context, steps.questions);
-        if (!(await practice.lock.take())) return elsewhere(place);
+        if (!(await practice.lock.take())) return elsewhere(place, context);
         return setup(place, context, practice, steps);
       }),
   };
 
-  /** @param {HTMLElement} place */
-  async function elsewhere(place) {
-    fill(
-      place,
-      el(
-        'section',
-        { class: 'card' },
-        el('h1', null, 'Your interview is open in another tab'),
-        el('p', null, 'Go on in that tab, or take it over here: the other one then stops.'),
-        el(
-          'div',
-          { class: 'row' },
-          el('button', { class: 'primary', on: { click: takeOver } }, 'Take over here'),
-        ),
-      ),
-    );
-  }
-
-  async function takeOver() {
-    await underWay(api, store)?.lock.take(true);
-    await steps.setup();
-  }
-
   const practice = underWay(api, store);
   if (practice?.question) {
-    fill(root, unfinished(context, practice, steps.about));
+    await to(async (place) => unfinished(place, context, practice, steps.about), true);
   } else if (practice) {
     await steps.setup();
   } else {
@@ -87,42 +65,86 @@ export async function show(root, context) {
 }
 
 /**
+ * @param {HTMLElement} root
  * @param {Context} context
- * @param {import('../lib/practice.js').Practice} practice
- * @param {() => void} anew
  */
-function unfinished(context, practice, anew) {
-  const asked = `question ${practice.running.index + 1} of ${practice.questions.length}`;
-
-  async function end() {
-    const { id } = practice;
-    await practice.end();
-    context.navigate(`#/report/${id}`);
+function elsewhere(root, context) {
+  async function takeOver() {
+    await underWay(context.api, context.store)?.lock.take(true);
+    context.navigate('#/');
   }
 
-  return el(
-    'section',
-    { class: 'card' },
-    el('h1', null, 'Your interview is not finished'),
-    el('p', null, `You were at ${asked}. Nothing is lost: go on where you were.`),
+  fill(
+    root,
     el(
-      'div',
-      { class: 'row' },
-      el('a', { class: 'button primary', href: '#/interview' }, 'Go on with the interview'),
-      el('button', { on: { click: end } }, 'End it and see the report'),
+      'section',
+      { class: 'card' },
+      el('h1', null, 'Your interview is open in another tab'),
+      el('p', null, 'Go on in that tab, or take it over here: the other one then stops.'),
       el(
-        'button',
-        {
-          class: 'plain',
-          on: {
-            click: async () => {
-              await practice.end();
-              anew();
-            },
-          },
-        },
-        'Start a new practice',
+        'div',
+        { class: 'row' },
+        el('button', { class: 'primary', on: { click: takeOver } }, 'Take over here'),
       ),
     ),
   );
+}
+
+/**
+ * @param {HTMLElement} root
+ * @param {Context} context
+ * @param {import('../lib/practice.js').Practice} practice
+ * @param {() => void} anew
+ * @returns {Cleanup}
+ */
+function unfinished(root, context, practice, anew) {
+  const left = new AbortController();
+  const { signal } = left;
+  const asked = `question ${practice.running.index + 1} of ${practice.questions.length}`;
+  const trouble = el('div', { role: 'alert' });
+  const place = el('div', { class: 'row' });
+  const choices = [
+    el('a', { class: 'button primary', href: '#/interview' }, 'Go on with the interview'),
+    el('button', { on: { click: () => end(() => context.navigate(`#/report/${practice.id}`)) } },
+      'End it and see the report'),
+    el('button', { class: 'plain', on: { click: () => end(anew) } }, 'Start a new practice'),
+  ];
+  fill(place, choices);
+  fill(
+    root,
+    el(
+      'section',
+      { class: 'card' },
+      el('h1', null, 'Your interview is not finished'),
+      el('p', null, `You were at ${asked}. Nothing is lost: go on where you were.`),
+      trouble,
+      place,
+    ),
+  );
+  practice.on('waiting', signal, (problem) => fill(trouble, problemNotice(
+    problem.error, 'Greenroom keeps trying, as long as this page is shown.')));
+
+  /** @param {() => void} then */
+  async function end(then) {
+    fill(trouble);
+    fill(place, el('p', { role: 'status' }, 'Finishing …'));
+    // It may go on in another tab, where nobody has asked for its end.
+    if (!(await practice.lock.take())) {
+      elsewhere(root, context);
+      return;
+    }
+    try {
+      await practice.end();
+      if (!signal.aborted) then();
+    } catch (problem) {
+      if (!(problem instanceof ApiProblem)) throw problem;
+      fill(trouble, problemNotice(problem.error, problem.whatToDo));
+      fill(place, choices);
+    }
+  }
+
+  return () => {
+    left.abort();
+    practice.close();
+  };
 }
