@@ -421,6 +421,26 @@ async def test_network_lost_for_five_seconds(page: Page) -> None:
     assert words(report)
 
 
+async def test_a_pause_while_the_server_is_away_is_shown_and_ends_with_it(page: Page) -> None:
+    sent: list[str] = []
+    page.on("requestfinished", lambda request: sent.append(request.url.rsplit("/", 1)[-1]))
+    await begin(page, questions=2)
+    await page.route("**/pause", lambda route: route.abort())
+    await page.get_by_role("button", name="Pause").click()
+    await expect(page.get_by_text("Paused.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Next question")).to_be_disabled()
+    await expect(page.get_by_role("button", name="Answer again")).to_be_disabled()
+    await page.unroute("**/pause")
+    await page.get_by_role("button", name="Go on").click()
+    await expect(page.get_by_text("Paused.")).to_be_hidden()
+    await page.get_by_role("button", name="Next question").click()
+    await expect(page.get_by_text("Question 2 of 2")).to_be_visible()
+    await under_way(page)
+    orders = [path for path in sent if path in ("pause", "resume", "question")]
+    assert orders == ["question", "pause", "resume", "question"]
+    await end_now(page)
+
+
 async def test_gateway_killed(page: Page, greenroom: Greenroom) -> None:
     await begin(page)
     await heard_anew(page)

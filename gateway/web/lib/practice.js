@@ -68,6 +68,8 @@ export class Practice extends EventTarget {
     this.hints = new Set();
     /** @type {Promise<void> | null} until the first connection */
     this.connecting = null;
+    /** @type {Promise<void>} the last of what was sent in order */
+    this.sent = Promise.resolve();
     this.asking = false;
     this.ending = false;
     this.closed = new AbortController();
@@ -201,7 +203,7 @@ export class Practice extends EventTarget {
       if (read && this.question) await this.#rest();
       await read?.();
       if (this.closed.signal.aborted || this.ending) return;
-      await this.#surely(() => this.api.question(this.id, id, attempt, ask));
+      await this.#inOrder(() => this.api.question(this.id, id, attempt, ask));
       const { pausedAt } = this.running;
       const askedAt = Date.now();
       this.#remember({ index, attempt, askedAt, pausedMs: 0, pausedAt: pausedAt && askedAt });
@@ -221,7 +223,7 @@ export class Practice extends EventTarget {
 
   async resume() {
     try {
-      await this.#surely(() => this.api.resume(this.id));
+      await this.#inOrder(() => this.api.resume(this.id));
       const { pausedAt, pausedMs } = this.running;
       this.#remember({ pausedAt: null, pausedMs: pausedMs + Date.now() - (pausedAt ?? Date.now()) });
     } finally {
@@ -233,7 +235,7 @@ export class Practice extends EventTarget {
   /** The present answer's time stands still until `resume`. */
   async #rest() {
     this.#remember({ pausedAt: Date.now() });
-    await this.#surely(() => this.api.pause(this.id));
+    await this.#inOrder(() => this.api.pause(this.id));
   }
 
   /** The report follows within seconds. */
@@ -251,6 +253,16 @@ export class Practice extends EventTarget {
     }
     await this.recorder?.stop();
     this.#finish('over');
+  }
+
+  /**
+   * After what was sent before: a pause that waits for the network must not come after its end.
+   * @param {() => Promise<void>} request
+   */
+  #inOrder(request) {
+    const done = this.sent.then(() => this.#surely(request));
+    this.sent = done.catch(() => {}); // whoever sent it is told
+    return done;
   }
 
   /**

@@ -172,7 +172,9 @@ async function interview(root, context, practice) {
   async function onPause() {
     pause.disabled = true;
     reading.abort();
-    await tried(() => (practice.paused ? practice.resume() : practice.pause()));
+    const done = tried(() => (practice.paused ? practice.resume() : practice.pause()));
+    drawPause(); // a pause begins here, also while the network is away
+    await done;
     pause.disabled = false;
     drawPause();
     pause.focus();
