@@ -32,6 +32,7 @@ from tests.web.interview import (
     finish,
     heard_anew,
     hint,
+    report,
     session_id,
     set_up,
     start,
@@ -601,6 +602,26 @@ async def test_ending_waits_for_the_server_and_says_so(page: Page) -> None:
     await expect(page.get_by_role("button", name="End it")).to_have_count(0)
     await page.unroute("**/end")
     await expect(page).to_have_url(re.compile("#/report/"))
+
+
+async def test_going_on_after_the_end_leads_to_the_report(page: Page) -> None:
+    await begin(page)
+    await heard_anew(page)
+    await page.goto("/#/progress")
+    await page.get_by_role("link", name="Practise").click()
+    await expect(page.get_by_text("about half a minute")).to_be_visible()
+    await page.evaluate(
+        """async () => {
+            const { Store } = await import('/lib/store.js');
+            const { Api } = await import('/lib/api.js');
+            const store = new Store();
+            await new Api(store).end(store.running.created.session_id);
+        }"""
+    )
+    await page.get_by_role("link", name="Go on with the interview").click()
+    await expect(page.get_by_role("heading", name="The interview has ended")).to_be_visible()
+    await page.get_by_role("link", name="See the report").click()
+    await report(page)
 
 
 async def test_sound_alone(page: Page) -> None:

@@ -116,7 +116,8 @@ function unfinished(root, context, practice, anew) {
       'section',
       { class: 'card' },
       el('h1', null, 'Your interview is not finished'),
-      el('p', null, `You were at ${asked}. Nothing is lost: go on where you were.`),
+      el('p', null, `You were at ${asked}. Greenroom waits about half a minute for you, then ` +
+        'it ends the interview. Your report keeps what you said until you left.'),
       trouble,
       place,
     ),

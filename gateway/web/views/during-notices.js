@@ -52,7 +52,8 @@ export function notices(context, practice, signal) {
     if (state === 'reconnecting') {
       away = true;
       fill(link, notice('link', 'warn', 'The connection dropped. Reconnecting …',
-        'Keep this page open: your interview goes on by itself.'));
+        'Keep this page open: your interview goes on by itself if that takes less than half ' +
+        'a minute.'));
     } else if (state === 'connecting') {
       fill(link, notice('link', '', 'Connecting …', ''));
     } else if (state === 'connected') {
