@@ -622,6 +622,10 @@ async def test_going_on_after_the_end_leads_to_the_report(page: Page) -> None:
     await expect(page.get_by_role("heading", name="The interview has ended")).to_be_visible()
     await page.get_by_role("link", name="See the report").click()
     await report(page)
+    await page.go_back()
+    await expect(page.get_by_role("button", name="Choose my questions")).to_be_visible()
+    await page.go_forward()
+    await expect(page).to_have_url(re.compile("#/report/"))
 
 
 async def test_sound_alone(page: Page) -> None:

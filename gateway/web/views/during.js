@@ -25,7 +25,7 @@ const TICK_MS = 1_000;
 export async function show(root, context) {
   const practice = underWay(context.api, context.store);
   if (practice === null) {
-    context.navigate('#/');
+    location.replace('#/'); // who came back from the report gets back further
     return undefined;
   }
   if (!(await practice.lock.take())) {
