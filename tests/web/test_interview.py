@@ -123,6 +123,10 @@ async def test_one_hint_at_a_time_and_none_if_unwanted(page: Page, greenroom: Gr
         await connected.publish_hint(hint(session, "third"))
         await page.wait_for_timeout(500)
         await expect(shown).to_be_hidden()
+    await end_now(page)
+    await begin(page)  # for which they were chosen once more
+    switch = page.get_by_role("button", name="Hints")
+    await expect(switch).to_have_attribute("aria-pressed", "true")
 
 
 async def test_read_aloud_and_without_hints(page: Page, greenroom: Greenroom) -> None:

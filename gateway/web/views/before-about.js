@@ -94,7 +94,9 @@ export async function about(root, context, next) {
       };
       const created = await context.api.createSession(body);
       const { camera, microphone } = consent;
-      store.prefer({ name, role, liveHints, readAloud, consent: { camera, microphone } });
+      // The switch during the interview is of one practice, this choice of the next.
+      store.prefer({ name, role, liveHints, readAloud, showHints: liveHints,
+        consent: { camera, microphone } });
       store.running = {
         created,
         consent,
