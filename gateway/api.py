@@ -37,6 +37,7 @@ from gateway.schemas import (
     SessionRequest,
     SessionState,
 )
+from services.runtime.bus import now_us
 from services.runtime.measures import MEASURES
 from services.runtime.media import MICROSECONDS
 from services.runtime.questions import ResumeError, choose
@@ -113,6 +114,7 @@ async def create_session(
         candidate_id=candidate_id,
         candidate_token=candidate_token,
         expires_at=info.expires_us // MICROSECONDS,
+        now_ms=now_us() // 1000,
         questions=[question_answer(question) for question in chosen],
         whip_url=f"/whip/{session}",
         events_url=f"/api/sessions/{session}/events",

@@ -80,6 +80,8 @@ class SessionCreated(BaseModel):
     """Keep it to come back as the same candidate, to export and to erase."""
     expires_at: int
     """Unix seconds."""
+    now_ms: int
+    """The gateway's clock at this answer, Unix milliseconds: all times of a report are by it."""
     questions: list[QuestionAnswer]
     whip_url: str
     events_url: str

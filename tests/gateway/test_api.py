@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from services.runtime.bus import Bus
+from services.runtime.bus import Bus, now_us
 from tests.gateway.conftest import Gateway, RunGateway
 from tests.gateway.test_sdp import CHROMIUM
 from tests.gateway.test_sessions import events_of
 
 
 async def test_a_session(gateway: Gateway) -> None:
+    before_us = now_us()
     session = await gateway.create(role="nurse", question_count=2)
+    assert before_us // 1000 <= session.created["now_ms"] <= now_us() // 1000
     assert len(session.created["questions"]) == 2
     path = f"/api/sessions/{session.id}"
     got = (await gateway.http.get(path, headers=session.headers)).json()

@@ -29,8 +29,9 @@ async ([session, startedMs, seconds]) => {
   await stopped;
   for (const track of stream.getTracks()) track.stop();
   const store = new Store();
+  const endedMs = startedMs + 1000 * seconds;
   for (const [number, chunk] of chunks.entries()) {
-    await store.addChunk(session, startedMs, number, chunk);
+    await store.addChunk(session, startedMs, number, endedMs, chunk);
   }
 }
 """

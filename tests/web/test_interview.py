@@ -354,6 +354,23 @@ async def test_a_practice_that_ends_during_set_up_says_so(page: Page) -> None:
     await expect(page.get_by_role("button", name="Choose my questions")).to_be_visible()
 
 
+async def test_a_recording_goes_by_the_gateways_clock(page: Page) -> None:
+    """As the report does, which has to find its moments in it."""
+    await page.add_init_script("{ const now = Date.now; Date.now = () => now() + 60_000; }")
+    await begin(page, recording=True)
+    await page.wait_for_timeout(3_000)
+    report = await end_now(page)
+    [part] = await page.evaluate(
+        """async () => {
+            const { Store } = await import('/lib/store.js');
+            return new Store().recording(location.hash.split('/').at(-1));
+        }"""
+    )
+    asked_ms = int(report["started_us"]) / 1000 + int(report["questions"][0]["start_ms"])
+    assert abs(part["startedAt"] - asked_ms) < 15_000
+    assert 2_000 < part["endedAt"] - part["startedAt"] < 30_000
+
+
 async def test_a_recording_that_can_not_be_kept_is_told_once(page: Page) -> None:
     await page.add_init_script(
         """IDBObjectStore.prototype.put = IDBObjectStore.prototype.add = () => {

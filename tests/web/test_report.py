@@ -200,6 +200,24 @@ async def test_a_kept_recording_plays_the_moment(
     assert await video.evaluate("v => v.paused") if await video.count() else True
 
 
+async def test_only_what_was_recorded_is_played(page: Page) -> None:
+    """An answer's recording begins a moment after it; there may be a gap, and an early end."""
+    await page.goto("/#/progress")
+    held = await page.evaluate(
+        """async () => {
+          const { Player } = await import('/views/report-player.js');
+          const blob = new Blob([], { type: 'video/webm' });
+          const parts = [[1_050, 20_000], [40_000, 60_000]].map(([start, end]) => (
+            { startedAt: 5_000_000 + start, endedAt: 5_000_000 + end, blob }));
+          const player = new Player(parts, { startedMs: 5_000_000, questions: [] });
+          const stretches = [[0, 500], [1_000, 90_000], [19_000, 19_000], [20_000, 30_000],
+            [30_000, 50_000], [60_000, 61_000]];
+          return stretches.map(([start, end]) => player.holds(start, end));
+        }"""
+    )
+    assert held == [False, True, True, False, True, False]
+
+
 async def test_print_has_the_content_and_no_controls(
     page: Page, returned: None, practices: list[Practice]
 ) -> None:

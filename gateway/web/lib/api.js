@@ -14,13 +14,14 @@
  */
 
 /**
- * What POST /api/sessions gives.
+ * What POST /api/sessions gives, and how its clock differs from this browser's.
  * @typedef {object} SessionCreated
  * @property {string} session_id
  * @property {string} token
  * @property {string} candidate_id
  * @property {string} candidate_token
  * @property {number} expires_at Unix seconds
+ * @property {number} ahead_ms how far the browser's clock is ahead of the gateway's
  * @property {Question[]} questions
  * @property {string} whip_url
  * @property {string} events_url
@@ -100,9 +101,9 @@ export class Api {
    */
   async createSession(body) {
     const token = this.store.candidateToken;
-    const created = await this.#json('POST', '/api/sessions', token, body);
+    const { now_ms, ...created } = await this.#json('POST', '/api/sessions', token, body);
     this.store.candidateToken = created.candidate_token;
-    return created;
+    return { ...created, ahead_ms: Date.now() - now_ms };
   }
 
   /**

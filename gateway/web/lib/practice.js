@@ -47,7 +47,7 @@ export class Practice extends EventTarget {
     this.devices.onLost = (device) => this.#lost(device);
     this.lock = new TabLock(() => this.#moved());
     this.recorder = running.consent.keep_recording
-      ? new Recorder(store, this.id, () => this.#emit('recording', null))
+      ? new Recorder(store, this.id, running.created.ahead_ms, () => this.#emit('recording', null))
       : null;
     this.events = new EventStream(
       api,

@@ -2,8 +2,8 @@
 
 /** @typedef {import('./store.js').Store} Store */
 
-const CHUNK_MS = 2_000;
 /** What a crash or a reload may lose. */
+const CHUNK_MS = 2_000;
 
 const TYPES = ['video/webm;codecs=vp8,opus', 'video/webm', 'video/mp4'];
 const SOUND_TYPES = ['audio/webm;codecs=opus', 'audio/webm', 'audio/ogg', 'audio/mp4'];
@@ -12,11 +12,13 @@ export class Recorder {
   /**
    * @param {Store} store
    * @param {string} sessionId
+   * @param {number} aheadMs of the gateway's clock, by which the report's moments are told
    * @param {() => void} onFailure the browser has no room, or can't record
    */
-  constructor(store, sessionId, onFailure) {
+  constructor(store, sessionId, aheadMs, onFailure) {
     this.store = store;
     this.sessionId = sessionId;
+    this.aheadMs = aheadMs;
     this.onFailure = onFailure;
     /** @type {MediaRecorder | null} */
     this.recorder = null;
@@ -35,13 +37,14 @@ export class Recorder {
     const mimeType = types.find((type) => MediaRecorder.isTypeSupported(type));
     try {
       const recorder = new MediaRecorder(new MediaStream(stream.getTracks()), { mimeType });
-      const startedAt = Date.now();
+      const startedAt = this.#now();
       let number = 0;
       recorder.addEventListener('dataavailable', ({ data }) => {
         const mine = number++;
+        const endedAt = this.#now();
         if (!data.size) return;
         this.writing = this.writing
-          .then(() => this.store.addChunk(this.sessionId, startedAt, mine, data))
+          .then(() => this.store.addChunk(this.sessionId, startedAt, mine, endedAt, data))
           .catch(() => this.#fail());
       });
       recorder.addEventListener('error', () => this.#fail());
@@ -50,6 +53,11 @@ export class Recorder {
     } catch {
       this.#fail();
     }
+  }
+
+  /** By the gateway's clock. */
+  #now() {
+    return Date.now() - this.aheadMs;
   }
 
   /** Said once: what can't be kept now can't be kept two seconds later. */

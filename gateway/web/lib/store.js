@@ -19,7 +19,8 @@
 /**
  * One stretch of a recording: a practice has several when it was paused or reloaded.
  * @typedef {object} RecordingPart
- * @property {number} startedAt Unix milliseconds
+ * @property {number} startedAt Unix milliseconds by the gateway's clock
+ * @property {number} endedAt
  * @property {Blob} blob
  */
 
@@ -94,11 +95,12 @@ export class Store {
    * @param {string} sessionId
    * @param {number} startedAt of the part that the chunk belongs to, Unix milliseconds
    * @param {number} number of the chunk in its part
+   * @param {number} endedAt of the chunk
    * @param {Blob} blob
    */
-  async addChunk(sessionId, startedAt, number, blob) {
+  async addChunk(sessionId, startedAt, number, endedAt, blob) {
     await this.#do('readwrite', (chunks) =>
-      chunks.put({ sessionId, startedAt, number, blob }),
+      chunks.put({ sessionId, startedAt, number, endedAt, blob }),
     );
   }
 
@@ -110,14 +112,15 @@ export class Store {
   async recording(sessionId) {
     const range = IDBKeyRange.bound([sessionId], [sessionId, []]);
     const chunks = await this.#do('readonly', (store) => store.getAll(range));
-    /** @type {Map<number, Blob[]>} */
+    /** @type {Map<number, {endedAt: number, blob: Blob}[]>} */
     const parts = new Map();
-    for (const { startedAt, blob } of chunks) {
-      parts.set(startedAt, [...(parts.get(startedAt) ?? []), blob]);
+    for (const { startedAt, endedAt, blob } of chunks) {
+      parts.set(startedAt, [...(parts.get(startedAt) ?? []), { endedAt, blob }]);
     }
-    return [...parts].map(([startedAt, blobs]) => ({
+    return [...parts].map(([startedAt, some]) => ({
       startedAt,
-      blob: new Blob(blobs, { type: blobs[0].type }),
+      endedAt: some[some.length - 1].endedAt,
+      blob: new Blob(some.map(({ blob }) => blob), { type: some[0].blob.type }),
     }));
   }
 

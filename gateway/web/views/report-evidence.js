@@ -208,7 +208,7 @@ export class EvidenceDialog {
   /** Plays where there is something to play. @param {Moment} moment */
   #chip(moment) {
     const text = clock(moment.start);
-    if (!this.player?.holds(moment.start)) return el('span', { class: 'chip' }, text);
+    if (!this.player?.holds(moment.start, moment.end)) return el('span', { class: 'chip' }, text);
     return el(
       'button',
       {
@@ -240,7 +240,7 @@ export class EvidenceDialog {
     this.player?.stop();
     this.title.textContent = title;
     fill(this.body, content);
-    const plays = stretch && this.player?.holds(stretch.start);
+    const plays = stretch && this.player?.holds(stretch.start, stretch.end);
     fill(this.stage, plays && this.player ? this.player.element : null);
     if (!this.element.open) this.element.showModal();
     this.element.scrollTop = 0;

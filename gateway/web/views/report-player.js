@@ -21,7 +21,9 @@ export class Player {
    */
   constructor(parts, report) {
     this.report = report;
-    this.parts = parts.map((part) => ({ ...part, start: part.startedAt - report.startedMs }));
+    this.parts = parts.map(({ startedAt, endedAt, blob }) => ({
+      blob, start: startedAt - report.startedMs, end: endedAt - report.startedMs,
+    }));
     const sound = parts.every((part) => part.blob.type.startsWith('audio'));
     this.element = el(sound ? 'audio' : 'video', {
       class: 'player', controls: true, playsinline: true, 'aria-label': 'Your recording',
@@ -33,15 +35,15 @@ export class Player {
     this.urls = [];
   }
 
-  /** Whether the recording covers this moment. @param {number} start */
-  holds(start) {
-    return this.#partAt(start) >= 0;
+  /** Whether any of this stretch was recorded. @param {number} start @param {number} end */
+  holds(start, end) {
+    return this.#partOf(start, end) >= 0;
   }
 
   /** @param {number} start @param {number} end milliseconds of the session */
   async play(start, end) {
     const from = Math.max(0, start - BEFORE_MS);
-    const index = Math.max(this.#partAt(from), this.#partAt(start));
+    const index = this.#partOf(start, end);
     if (index < 0) return;
     await this.#load(index);
     const offset = this.parts[index].start;
@@ -63,9 +65,12 @@ export class Player {
     this.loaded = -1;
   }
 
-  /** @param {number} at */
-  #partAt(at) {
-    return this.parts.findLastIndex((part) => part.start <= at);
+  /**
+   * An answer begins a moment before its recording does, and a part may be missing.
+   * @param {number} start @param {number} end
+   */
+  #partOf(start, end) {
+    return this.parts.findIndex((part) => part.start <= end && start < part.end);
   }
 
   /** @param {number} index */
