@@ -354,6 +354,33 @@ async def test_a_practice_that_ends_during_set_up_says_so(page: Page) -> None:
     await expect(page.get_by_role("button", name="Choose my questions")).to_be_visible()
 
 
+async def test_the_chosen_camera_is_asked_for_and_no_other(page: Page) -> None:
+    """A remembered one is a wish: it may be gone."""
+    await page.goto("/#/progress")
+    asked = await page.evaluate(
+        """async () => {
+          const { Devices } = await import('/lib/devices.js');
+          const asked = [];
+          navigator.mediaDevices.getUserMedia = async ({ video, audio }) => {
+            asked.push([video, audio].map((each) => each && [each.facingMode, each.deviceId]));
+            return new MediaStream();
+          };
+          const devices = new Devices();
+          await devices.open({ camera: true, microphone: false }, {});
+          await devices.open({ camera: true, microphone: false }, { camera: 'a' });
+          await devices.choose('camera', 'b');
+          await devices.choose('microphone', 'c');
+          return JSON.stringify(asked);
+        }"""
+    )
+    assert json.loads(asked) == [
+        [["user", None], None],
+        [[None, "a"], None],
+        [[None, {"exact": "b"}], None],
+        [None, [None, {"exact": "c"}]],
+    ]
+
+
 async def test_a_recording_goes_by_the_gateways_clock(page: Page) -> None:
     """As the report does, which has to find its moments in it."""
     await page.add_init_script("{ const now = Date.now; Date.now = () => now() + 60_000; }")

@@ -61,7 +61,7 @@ export class Devices {
    */
   async choose(device, deviceId) {
     const old = this.track(device);
-    const error = await this.#request([device], { [device]: deviceId });
+    const error = await this.#request([device], { [device]: { exact: deviceId } });
     if (error) {
       this.refused.set(device, refusal(device, error));
       return null;
@@ -101,16 +101,17 @@ export class Devices {
 
   /**
    * @param {Device[]} devices
-   * @param {Record<string, any>} preferences
+   * @param {Partial<Record<Device, ConstrainDOMString>>} ids a string alone is a wish
    * @returns {Promise<Error | null>}
    */
-  async #request(devices, preferences) {
+  async #request(devices, ids) {
     /** @type {MediaStreamConstraints} */
     const constraints = {};
     for (const device of devices) {
       const basis = device === 'camera' ? VIDEO : AUDIO;
-      const id = preferences[device];
-      constraints[KINDS[device]] = id ? { ...basis, deviceId: { ideal: id } } : basis;
+      const deviceId = ids[device];
+      // Beside a facing an id is one wish of two: another camera may be as good.
+      constraints[KINDS[device]] = deviceId ? { ...basis, facingMode: undefined, deviceId } : basis;
     }
     try {
       if (!navigator.mediaDevices) throw new DOMException('', 'SecurityError');
