@@ -12,6 +12,7 @@ from greenroom.v1.signals_pb2 import VoiceEvent
 from playwright.async_api import BrowserContext, Download, Page, expect
 
 from services.aggregator.report import to_json
+from services.aggregator.wording import figure
 from services.runtime.measures import MEASURES
 from tests.services.aggregator.streams import (
     OTHER,
@@ -198,6 +199,20 @@ async def test_a_kept_recording_plays_the_moment(
     assert await video.evaluate("v => v.textTracks.length") == 1
     await page.keyboard.press("Escape")
     assert await video.evaluate("v => v.paused") if await video.count() else True
+
+
+async def test_parts_of_a_story_are_told_as_in_the_claim(page: Page) -> None:
+    """Of several answers there are halves."""
+    await page.goto("/#/progress")
+    told = await page.evaluate(
+        """async () => {
+          const { Words } = await import('/lib/words.js');
+          const words = new Words(await (await fetch('/api/measures')).json());
+          return [2, 2.5].map((value) => words.figure('star_parts', value));
+        }"""
+    )
+    assert told == ["2 of 4", "2.5 of 4"]
+    assert [figure("star_parts", value) for value in (2, 2.5)] == ["2", "2.5"]
 
 
 async def test_only_what_was_recorded_is_played(page: Page) -> None:

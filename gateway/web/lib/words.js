@@ -144,7 +144,7 @@ const UNITS = /** @type {Record<string, string>} */ ({
 });
 
 /** Units whose numbers are said without decimals. */
-const WHOLE = new Set(['%', '/100 words', 'of 4', '0-100', 'words/min', '']);
+const WHOLE = new Set(['%', '/100 words', '0-100', 'words/min', '']);
 
 export class Words {
   /** @param {Measures} measures */
@@ -183,7 +183,8 @@ export class Words {
   figure(id, value) {
     const unit = this.measures[id]?.unit ?? '';
     if (unit === '/min') return rate(value);
-    const whole = WHOLE.has(unit) || (unit === 's' && value >= 10);
+    const whole =
+      WHOLE.has(unit) || (unit === 's' && value >= 10) || (unit === 'of 4' && Number.isInteger(value));
     return `${value.toFixed(whole ? 0 : 1)}${this.unit(id)}`;
   }
 
