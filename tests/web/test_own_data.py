@@ -60,6 +60,31 @@ async def test_erased_is_gone_from_every_store(
         assert listed.json() == []
 
 
+async def test_a_recording_is_saved_as_what_it_is_and_erased_by_itself(page: Page) -> None:
+    await page.goto("/#/data")
+    await page.evaluate(
+        """async () => {
+          const { Store } = await import('/lib/store.js');
+          const blob = new Blob(['picture'], { type: 'video/mp4;codecs=avc1' });
+          for (const session of ['one', 'two']) {
+            await new Store().addChunk(session, Date.now(), 0, Date.now(), blob);
+          }
+        }"""
+    )
+    await page.reload()
+    kept = page.get_by_role("region", name="What is kept")
+    await expect(kept).to_contain_text("In this browser: 2 recordings.")
+    async with page.expect_download() as saving:
+        await kept.get_by_role("button", name="Save").first.click()
+    assert (await saving.value).suggested_filename == "greenroom-recording-1.mp4"
+    await kept.get_by_role("button", name="Erase").first.click()
+    await expect(kept).to_contain_text("In this browser: 1 recording.")
+    await expect(kept.get_by_role("heading")).to_be_focused()
+    await kept.get_by_role("button", name="Erase").click()
+    await expect(kept).to_contain_text("No recordings")
+    assert (await stored_in_browser(page))["recordings"] == []
+
+
 async def kept_by_server(greenroom: Greenroom, practice: Practice) -> set[str]:
     """The stores that hold anything of a practice: looked into directly."""
     session = practice.session_id

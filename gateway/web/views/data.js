@@ -17,12 +17,19 @@ export async function show(root, context) {
   const status = el('p', { class: 'quiet', role: 'status' });
   const kept = el('ul', null, el('li', null, 'Looking up what is kept.'));
   const recordings = el('div');
+  const title = el('h2', { id: 'kept-title', tabindex: '-1' }, 'What is kept');
   const confirm = dialog(root, context, status);
+  const look = () => describe(kept, recordings, context, erased);
+  const erased = async () => {
+    await look();
+    title.focus(); // the button that was pressed is gone
+    context.announce('The recording was erased.');
+  };
   fill(
     root,
     el('h1', null, 'Your data'),
     el('p', { class: 'lede' }, 'It is yours: take it with you or erase it, without giving a reason.'),
-    el('section', { class: 'card', 'aria-labelledby': 'kept-title' }, el('h2', { id: 'kept-title' }, 'What is kept'), kept, recordings),
+    el('section', { class: 'card', 'aria-labelledby': 'kept-title' }, title, kept, recordings),
     el(
       'section',
       { class: 'card', 'aria-labelledby': 'export-title' },
@@ -40,11 +47,16 @@ export async function show(root, context) {
     status,
     confirm,
   );
-  await describe(kept, recordings, context);
+  await look();
 }
 
-/** @param {HTMLElement} kept @param {HTMLElement} recordings @param {Context} context */
-async function describe(kept, recordings, { api, store }) {
+/**
+ * @param {HTMLElement} kept
+ * @param {HTMLElement} recordings
+ * @param {Context} context
+ * @param {() => Promise<void>} erased a recording was
+ */
+async function describe(kept, recordings, { api, store }, erased) {
   // A browser that keeps nothing has no recordings.
   const sessions = await store.recordedSessions().catch(() => /** @type {string[]} */ ([]));
   let practices = 'Reports and transcripts: they can’t be looked up just now.';
@@ -63,19 +75,19 @@ async function describe(kept, recordings, { api, store }) {
     el('li', null, store.candidateToken === null ? 'In this browser: nothing that says who you are.' : 'In this browser: a key that opens your reports, and your choices on this page.'),
     el('li', null, sessions.length ? `In this browser: ${plural(sessions.length, 'recording')}. Nobody else has them.` : 'No recordings: pictures and sound are kept nowhere unless you ask for it.'),
   );
-  fill(recordings, sessions.length ? el('ul', { class: 'practices' }, await Promise.all(sessions.map((id) => recording(id, store)))) : null);
+  fill(recordings, sessions.length ? el('ul', { class: 'practices' }, await Promise.all(sessions.map((id) => recording(id, store, erased)))) : null);
 }
 
-/** @param {string} id @param {import('../lib/store.js').Store} store */
-async function recording(id, store) {
+/** @param {string} id @param {import('../lib/store.js').Store} store @param {() => Promise<void>} erased */
+async function recording(id, store, erased) {
   const parts = await store.recording(id);
   const size = parts.reduce((sum, part) => sum + part.blob.size, 0);
   const at = new Date(parts[0]?.startedAt ?? 0);
   const row = el('li', null, el('span', null, `Recording of ${at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' })}, ${(size / MEGABYTE).toFixed(1)} MB`));
-  const download = () => parts.forEach((part, index) => save(`greenroom-recording-${index + 1}.webm`, part.blob));
+  const download = () => parts.forEach(({ blob }, index) => save(`greenroom-recording-${index + 1}.${extension(blob)}`, blob));
   const erase = async () => {
     await store.eraseRecording(id);
-    row.remove();
+    await erased();
   };
   row.append(
     el(
@@ -86,6 +98,11 @@ async function recording(id, store) {
     ),
   );
   return row;
+}
+
+/** Browsers record in different forms: "mp4" of "video/mp4;codecs=avc1". @param {Blob} blob */
+function extension({ type }) {
+  return type.split(/[/;]/)[1];
 }
 
 /** @param {Context} context @param {HTMLElement} status */
