@@ -6,6 +6,7 @@ the package (training/voice/moonshine.py). Decoders of this kind repeat themselv
 make text up when there is nothing to hear; see the guards below.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -38,6 +39,9 @@ MAX_REPEATS = 3
 decoder."""
 MAX_PHRASE = 8
 """Tokens of the longest phrase looked at for loops."""
+
+COMMAS = re.compile(",+")
+"""The decoder says one twice now and then, which is no loop yet."""
 
 MIN_MEAN_LOG_PROBABILITY = -1.5
 """Below this mean a text is a guess, as on breath, laughter or noise."""
@@ -73,7 +77,7 @@ class Transcript:
         starts = [i for i, t in enumerate(self.tokens) if i == 0 or tokenizer.starts_word(t)]
         found = []
         for start, end in pairwise([*starts, len(self.tokens)]):
-            text = tokenizer.decode(self.tokens[start:end])
+            text = COMMAS.sub(",", tokenizer.decode(self.tokens[start:end]))
             if text:
                 found.append((text, float(np.exp(min(self.log_probabilities[start:end]))), start))
         return found

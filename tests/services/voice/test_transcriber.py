@@ -50,6 +50,14 @@ def test_a_draft_that_is_nearly_as_good_can_be_kept(speech: Signal) -> None:
     assert "matter," not in transcriber.transcribe(speech, draft).text
 
 
+def test_a_comma_that_is_said_twice_is_written_once() -> None:
+    pieces = ["▁short", ",", ",", "▁and", ".", ".", "."]
+    tokens = [tokenizer.vocabulary().index(piece.encode()) for piece in pieces]
+    states = np.zeros((1, 288), np.float32)
+    transcript = transcriber.Transcript(tokens, [0.0] * len(tokens), states)
+    assert [text for text, _, _ in transcript.words] == ["short,", "and..."]
+
+
 @pytest.mark.parametrize("level", [0.0, 0.001, 0.05])
 def test_noise_never_becomes_more_text_than_can_be_said(level: float) -> None:
     noise = np.random.default_rng(3).normal(0, 1, 32_000).astype(np.float32) * level
