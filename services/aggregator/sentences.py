@@ -47,10 +47,10 @@ WORDS: dict[str, Words] = {
     ),
     "star_parts": Words(
         aim="Tell the whole story: situation, task, action, result",
-        good="{value} of a story's four parts were found in {your_answer}: situation, task, "
-        "action, result are the four.",
-        low="{value} of a story's four parts were found in {your_answer}: situation, task, "
-        "action, result are the four.",
+        good="Of a story's four parts (situation, task, action, result), {value}{average} could be "
+        "found in {your_answer}.",
+        low="Of a story's four parts (situation, task, action, result), {value}{average} could be "
+        "found in {your_answer}.",
         drill="Tell one story in four sentences: what it was like, what you had to do, what you "
         "did, what came of it. Then add detail to the third.",
         importance=1.4,

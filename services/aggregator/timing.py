@@ -28,18 +28,14 @@ def of_question(number: int, question: Question | None, values: Values) -> list[
         why = values.values["answer_time"].not_seen
         text = f"Nothing can be said about the time of question {place}: {why}."
         return [Claim(id=f"time-{key}", text=text, evidence=[values.looked("answer_time")])]
-    length = f"Your answer to question {place} took {duration(seconds)}"
+    length = f"took {duration(seconds)}{_judged(seconds, question)}"
+    began = "at once" if delay < AT_ONCE_S else f"after {duration(delay)}"
     return [
         Claim(
             id=f"time-{key}",
-            text=f"{length}{_judged(seconds, question)}.",
-            evidence=values.evidence("answer_time"),
-        ),
-        Claim(
-            id=f"delay-{key}",
-            text=f"You began it {'at once' if delay < AT_ONCE_S else f'after {duration(delay)}'}.",
-            evidence=values.evidence("response_delay"),
-        ),
+            text=f"Your answer to question {place} {length}. You began it {began}.",
+            evidence=[*values.evidence("answer_time"), *values.evidence("response_delay")],
+        )
     ]
 
 

@@ -6,7 +6,14 @@ import pytest
 from greenroom.v1.common_pb2 import Kind
 from greenroom.v1.report_pb2 import Baseline, MeasureValue, QuestionReport, Report
 from greenroom.v1.session_pb2 import HintShown, SessionStarted
-from greenroom.v1.signals_pb2 import DisfluencySpan, FaceEvent, PointResult, TextSpan, VoiceEvent
+from greenroom.v1.signals_pb2 import (
+    DisfluencySpan,
+    FaceEvent,
+    PointResult,
+    StarResult,
+    TextSpan,
+    VoiceEvent,
+)
 from hypothesis import given, settings
 
 from services.aggregator import reasons
@@ -201,6 +208,30 @@ def test_time_is_told_without_reproach(seconds: int) -> None:
     text = got.questions[0].time_management[0].text
     expected = {10: "room for more", 85: "a good length", 200: "is enough"}[seconds]
     assert expected in text
+
+
+def test_length_and_beginning_of_an_answer_are_told_together() -> None:
+    """By itself "You began it at once." could be of any answer."""
+    got = report([*opening(), *voice(0, 85), *closing(85)])
+    (claim,) = got.questions[0].time_management
+    assert claim.text == (
+        "Your answer to question 1 took 85 seconds, a good length for it. You began it at once."
+    )
+    assert [found.measure for found in claim.evidence] == ["answer_time", "response_delay"]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_the_parts_of_a_story_are_named_and_then_counted(count: int) -> None:
+    span = TextSpan(quote="word", start_us=START_US, end_us=START_US + SECOND)
+    kinds = [StarResult.SITUATION, StarResult.TASK, StarResult.ACTION, StarResult.RESULT]
+    star = [StarResult(part=kind, span=span, share=0.2) for kind in kinds[:count]]
+    answer = [*voice(0, 30), speech(0, 120, 60), evaluated(30, star=star)]
+    (question,) = report([*opening(), *answer, *closing(30)]).questions
+    told = [*question.strengths, *question.weaknesses]
+    assert [claim.text for claim in told if claim.id.startswith("star_parts")] == [
+        f"Of a story's four parts (situation, task, action, result), {count} could be found in "
+        "your answer."
+    ]
 
 
 def test_an_answer_that_was_not_heard_has_no_time() -> None:
