@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 
 from greenroom.v1.report_pb2 import Evidence, MeasureValue, QuestionReport, Report, Score, Series
 from greenroom.v1.signals_pb2 import DisfluencySpan, StarResult
@@ -70,6 +70,7 @@ def render(report: Report) -> str:
         timeline=_timeline(report, places),
         plots=[_plot(series, report) for series in _plotted(report)],
         ticks=_ticks(report),
+        at=partial(_at, report=report),
         width=PLOT_WIDTH,
         height=PLOT_HEIGHT,
         left=PLOT_LEFT,
@@ -169,20 +170,32 @@ def _plotted(report: Report) -> list[Series]:
     return [by_name[each] for each in PLOTTED if each in by_name]
 
 
+def _began_ms(report: Report) -> int:
+    """The first question: times are shown from there on, for before it was the set-up."""
+    return report.questions[0].start_ms if report.questions else 0
+
+
+def _at(milliseconds: int, report: Report) -> str:
+    return clock(max(0, milliseconds - _began_ms(report)))
+
+
 def _x(milliseconds: float, report: Report) -> float:
-    return round(PLOT_LEFT + _length(milliseconds, report), 1)
+    return round(PLOT_LEFT + _length(milliseconds - _began_ms(report), report), 1)
 
 
 def _length(milliseconds: float, report: Report) -> float:
-    return round((PLOT_WIDTH - PLOT_LEFT) * milliseconds / max(report.duration_ms, 1), 1)
+    whole = max(report.duration_ms - _began_ms(report), 1)
+    return round((PLOT_WIDTH - PLOT_LEFT) * milliseconds / whole, 1)
 
 
 def _ticks(report: Report) -> list[dict[str, object]]:
     """Times along the lower edge."""
     anchors = ["start", *["middle"] * (TICKS - 2), "end"]
-    times = [report.duration_ms * number // (TICKS - 1) for number in range(TICKS)]
+    began = _began_ms(report)
+    step = (report.duration_ms - began) / (TICKS - 1)
+    times = [began + round(step * number) for number in range(TICKS)]
     return [
-        {"x": _x(at, report), "text": clock(at), "anchor": anchor}
+        {"x": _x(at, report), "text": _at(at, report), "anchor": anchor}
         for at, anchor in zip(times, anchors, strict=True)
     ]
 
@@ -236,7 +249,7 @@ def _timeline(report: Report, places: list[str]) -> dict[str, object]:
                 {
                     "x": _x(moment.start_ms, report),
                     "width": max(1.5, _length(moment.end_ms - moment.start_ms, report)),
-                    "title": f"{words} at {clock(moment.start_ms)}",
+                    "title": f"{words} at {_at(moment.start_ms, report)}",
                 }
                 for moment in moments
             ]
@@ -250,7 +263,10 @@ def _timeline(report: Report, places: list[str]) -> dict[str, object]:
         for place, question in zip(places, report.questions, strict=True)
     ]
     hints = [
-        {"x": _x(record.time_ms, report), "title": f"{record.hint.text}, {clock(record.time_ms)}"}
+        {
+            "x": _x(record.time_ms, report),
+            "title": f"{record.hint.text}, {_at(record.time_ms, report)}",
+        }
         for record in report.hints
     ]
     return {"rows": rows, "questions": questions, "hints": hints}

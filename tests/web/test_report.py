@@ -26,6 +26,7 @@ from tests.services.aggregator.streams import (
     pause,
     report,
     resume,
+    set_up_first,
     speech,
     voice,
 )
@@ -112,12 +113,17 @@ async def test_plots_are_drawn_and_a_click_shows_the_moment(
     await expect(page.locator(".plot .scatterlayer .trace")).to_have_count(len(plotted))
     assert any("plotly" in url for url in asked)
     assert all(url.startswith((greenroom.url, "blob:", "data:")) for url in asked)
+    await pick_a_mark(page)
+    await expect(page.get_by_role("dialog")).to_be_visible()
+
+
+async def pick_a_mark(page: Page) -> None:
+    """The first one in a plot: by its place, for Plotly lays an empty sheet over its marks."""
     bar = page.locator(".plot .barlayer .point path").first
     await bar.scroll_into_view_if_needed()
     box = await bar.bounding_box()
     assert box
     await page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    await expect(page.get_by_role("dialog")).to_be_visible()
 
 
 async def test_a_claim_shows_its_evidence(
@@ -187,8 +193,9 @@ async def test_a_kept_recording_plays_the_moment(
         and 1000 < int(moment["start_ms"]) < 1000 * (RECORDED - 3)
     ]
     assert early, "the recording has no moment to play"
-    second = int(early[0]["start_ms"]) // 1000
-    await page.locator(".chip", has_text=f"0:{second:02d}").first.click()
+    at = int(early[0]["start_ms"])
+    second, shown = at // 1000, (at - int(practices[1].report["questions"][0]["start_ms"])) // 1000
+    await page.locator(".chip", has_text=f"0:{shown:02d}").first.click()
     video = page.get_by_role("dialog").locator("video")
     await expect(video).to_be_visible()
     handle = await video.element_handle()
@@ -352,6 +359,20 @@ async def open_written(page: Page, stream: list[Message]) -> None:
     )
     await page.goto(f"/#/report/{SESSION}")
     await page.locator(".summary").wait_for()
+
+
+async def test_times_count_from_the_first_question(page: Page) -> None:
+    await open_written(page, set_up_first())
+    await expect(page.locator(".answer")).to_contain_text("from 0:00 on")
+    await plots_drawn(page)
+    ticks = await page.locator(".plot .xtick").all_text_contents()
+    assert {"0:00", "0:30"} <= set(ticks) <= {f"0:{second:02d}" for second in range(31)}
+    await pick_a_mark(page)
+    await expect(page.get_by_role("dialog")).to_contain_text("0:10 to 0:12.")
+    await page.keyboard.press("Escape")
+    await page.get_by_text("Every moment of this answer").click()
+    await page.locator(".chip", has_text="0:10").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("0:10 to 0:12.")
 
 
 async def test_questions_are_called_as_in_the_interview(page: Page) -> None:

@@ -3,7 +3,7 @@
  *
  * Protobuf's JSON leaves out what is zero, false or empty and writes 64-bit numbers as
  * strings; here every field is there, and times are numbers of milliseconds from the
- * session's start.
+ * session's start. Shown they count from `began`, the first question: before it was the set-up.
  * @module
  */
 
@@ -25,7 +25,7 @@
  *   star: Marked[], disfluencies: Marked[], moments: Moment[], strengths: Claim[],
  *   weaknesses: Claim[], suggestions: Suggestion[]}} Question */
 /** @typedef {{measure: string, times: number[], values: number[]}} Series */
-/** @typedef {{id: string, startedMs: number, duration: number, practised: number, affect: boolean,
+/** @typedef {{id: string, startedMs: number, began: number, duration: number, practised: number, affect: boolean,
  *   notSeen: string[], questions: Question[], values: Value[], scores: Score[],
  *   strengths: Claim[], weaknesses: Claim[], time: Claim[], suggestions: Suggestion[],
  *   series: Series[], moments: Moment[]}} Report */
@@ -53,6 +53,7 @@ export function readReport(json, measures) {
   const report = {
     id: String(json.session_id ?? ''),
     startedMs: startedUs / 1000,
+    began: Number(list(json.questions)[0]?.start_ms ?? 0),
     duration: Number(json.duration_ms ?? 0),
     practised: Number(json.practised_ms ?? json.duration_ms ?? 0),
     affect: Boolean(json.affect),

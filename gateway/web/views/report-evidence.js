@@ -59,6 +59,11 @@ export class EvidenceDialog {
     );
   }
 
+  /** A moment as it is shown. @param {number} at */
+  clock(at) {
+    return clock(at - this.report.began);
+  }
+
   /** @param {Claim} claim */
   claim(claim) {
     const measures = [...new Set(claim.evidence.map((evidence) => evidence.measure))];
@@ -207,7 +212,7 @@ export class EvidenceDialog {
 
   /** Plays where there is something to play. @param {Moment} moment */
   #chip(moment) {
-    const text = clock(moment.start);
+    const text = this.clock(moment.start);
     if (!this.player?.holds(moment.start, moment.end)) return el('span', { class: 'chip' }, text);
     return el(
       'button',
@@ -227,8 +232,9 @@ export class EvidenceDialog {
 
   /** @param {number} start @param {number} end */
   #when(start, end) {
-    const until = clock(end);
-    return until === clock(start) ? `At ${clock(start)}` : `${clock(start)} to ${until}`;
+    const from = this.clock(start);
+    const until = this.clock(end);
+    return until === from ? `At ${from}` : `${from} to ${until}`;
   }
 
   /**

@@ -5,7 +5,6 @@
 
 import { el, svg } from '../lib/dom.js';
 import { drawTimeline } from '../lib/plots.js';
-import { clock } from '../lib/time.js';
 import { MOMENTS, plural, spell } from '../lib/words.js';
 import { called, scoreText } from './report-evidence.js';
 import { STAR_NAMES, transcript } from './report-transcript.js';
@@ -45,7 +44,7 @@ const UNLISTED = new Set(['speech', 'calibrated', 'stroke', 'named', 'framing', 
 export function questionSection(question, id, parts) {
   const { words, dialog } = parts;
   const { value: seconds = null } = question.values.find(({ measure }) => measure === 'answer_time') ?? {};
-  const from = `${seconds === null ? 'From' : `${spell(1000 * seconds)}, from`} ${clock(question.start)} on.`;
+  const from = `${seconds === null ? 'From' : `${spell(1000 * seconds)}, from`} ${dialog.clock(question.start)} on.`;
   const began = question.delay === null ? '' : ` You began after ${(question.delay / 1000).toFixed(1)} seconds.`;
   return el(
     'section',
@@ -225,6 +224,7 @@ function story({ star }) {
 /** @param {Question} question @param {Parts} parts */
 function timeline(question, { report, words, dialog, cleanups }) {
   const { start, end } = question;
+  const { began } = report;
   const lines = PLOTTED.map((measure) => report.series.find((series) => series.measure === measure))
     .filter((series) => series !== undefined)
     .map((series) => {
@@ -232,7 +232,7 @@ function timeline(question, { report, words, dialog, cleanups }) {
       const { low = null, high = null } = words.measures[series.measure] ?? {};
       return {
         title: `${words.name(series.measure)}${words.unit(series.measure) && `, ${words.unit(series.measure).trim()}`}`,
-        times: series.times.filter((_, i) => inside[i]),
+        times: series.times.filter((_, i) => inside[i]).map((time) => time - began),
         values: series.values.filter((_, i) => inside[i]),
         low, high,
         say: (/** @type {number} */ value) => words.figure(series.measure, value),
@@ -243,7 +243,7 @@ function timeline(question, { report, words, dialog, cleanups }) {
     title: MOMENTS[type],
     marks: question.moments
       .filter((moment) => moment.type === type)
-      .map((moment) => ({ start: moment.start, end: moment.end, text: named(moment) })),
+      .map((moment) => ({ start: moment.start - began, end: moment.end - began, text: named(moment) })),
   })).filter((row) => row.marks.length);
   if (!lines.length && !rows.length) {
     return el('p', { class: 'quiet' }, 'Too little was seen and heard to draw.');
@@ -252,8 +252,8 @@ function timeline(question, { report, words, dialog, cleanups }) {
   const plot = el('div', { class: 'plot' });
   cleanups.push(
     drawTimeline(plot, {
-      lines, rows, start, end,
-      pick: (from, to, text) => dialog.stretch(text, from, to),
+      lines, rows, start: start - began, end: end - began,
+      pick: (from, to, text) => dialog.stretch(text, from + began, to + began),
     }),
   );
   return el(
@@ -296,7 +296,7 @@ function momentList(question, dialog) {
             el(
               'button',
               { class: 'chip', type: 'button', on: { click: () => dialog.moment(moment) } },
-              clock(moment.start),
+              dialog.clock(moment.start),
               moment.type === 'hint' ? ` “${moment.detail}”` : null,
               el('span', { class: 'visually-hidden' }, `: ${name}`),
             ),

@@ -183,6 +183,14 @@ def answered_again() -> list[Message]:
     ]  # fmt: skip
 
 
+def set_up_first() -> list[Message]:
+    """Five minutes before the only question, which is answered for 30 s with a pause in it."""
+    started, asked = opening()
+    asked.header.capture_time_us += 300 * SECOND
+    paused = happened(VoiceEvent(type=VoiceEvent.PAUSE), 310, 312)
+    return [started, asked, *voice(300, 330), paused, *closing(330)]
+
+
 def in_order(messages: Sequence[Message]) -> list[Message]:
     return sorted(messages, key=lambda message: message.header.capture_time_us)
 

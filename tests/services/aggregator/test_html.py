@@ -26,6 +26,7 @@ from tests.services.aggregator.streams import (
     opening,
     report,
     sessions,
+    set_up_first,
     speech,
     voice,
 )
@@ -130,6 +131,14 @@ def test_the_page_of_a_real_answer(talk: list[Message]) -> None:
 
 def test_the_same_report_gives_the_same_page(talk: list[Message]) -> None:
     assert render(report(talk)) == render(report(talk))
+
+
+def test_times_count_from_the_first_question() -> None:
+    html = render(report(set_up_first()))
+    assert not re.search(r"\b5:\d\d", html)
+    assert "0:00 to 0:30" in html
+    assert "pause at 0:10" in html
+    assert '<rect class="bar" x="90.0" y="12" width="550.0"' in html
 
 
 def test_questions_are_called_as_in_the_interview() -> None:
