@@ -1,8 +1,8 @@
 """``make soak``: hours at a share of capacity, and nothing may grow.
 
 Sessions of a minute or two replace one another; memory, threads, sockets, files, the age of
-frames and the stream's own size are sampled, and their slopes printed with 95% intervals, which
-hold for all of them together.
+frames and the stream's own size are sampled, and the slopes of their means of each minute printed
+with 95% intervals, which hold for all of them together.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import sys
 import time
 from collections import defaultdict
@@ -31,13 +32,18 @@ from loadtest.local import demo_recording, local_system, usage
 from loadtest.recording import Recording, RecordingError
 from loadtest.result import Machine
 from loadtest.session import LoadSession, Target
-from loadtest.slope import Slope, slope
+from loadtest.slope import LEAST_POINTS, Slope, slope
 from loadtest.stages import BusTap, Stages
 from loadtest.whip import Network
 from services.runtime.bus import STREAM
 
 SESSION_S = 90.0
 SAMPLE_S = 5.0
+MINUTE_S = 60.0
+"""Frames of one session share what its clock and its picture add to their age, and samples of 5 s
+what a process holds at that moment: thousands of points would pass for as many facts. Neighbouring
+minutes tell how long such things last."""
+
 WARM_UP_SHARE = 0.2
 """Of the run: caches fill and models are loaded before slopes mean anything."""
 
@@ -72,9 +78,7 @@ async def soak(
             await asyncio.sleep(SAMPLE_S)
         await asyncio.gather(*seats)
     errors += [f"{p.name} ended and was started again" for p in system.programs if p.starts > 1]
-    for words in errors:
-        console.print(words, style="red")
-    console.print(f"{len(errors)} failures")
+    tell(errors, console)
     return samples, stages, errors
 
 
@@ -102,12 +106,14 @@ def everything(samples: dict[str, Samples], stages: Stages) -> dict[str, Samples
     }
 
 
-def slopes(sampled: dict[str, Samples], warm_s: float) -> dict[str, Slope]:
-    """Of everything after the warm-up."""
+def slopes(minutes: dict[str, list[float | None]]) -> dict[str, Slope]:
+    """Of everything after the warm-up, by its means of each minute: what `by_minute` gave, also
+    when read from soak.json."""
     found: dict[str, Slope] = {}
-    for name, one in sampled.items():
-        kept = [(t, v) for t, v in zip(one.times, one.values, strict=True) if t >= warm_s]
-        made = slope([t for t, _ in kept], [v for _, v in kept], together=len(sampled))
+    for name, means in minutes.items():
+        first = math.ceil(WARM_UP_SHARE * len(means))
+        kept = [(n * MINUTE_S, v) for n, v in enumerate(means) if n >= first and v is not None]
+        made = slope([t for t, _ in kept], [v for _, v in kept], together=len(minutes))
         if made is not None:
             found[name] = made
     return found
@@ -116,12 +122,21 @@ def slopes(sampled: dict[str, Samples], warm_s: float) -> dict[str, Slope]:
 def by_minute(sampled: Samples) -> list[float | None]:
     """The mean of each minute from the first sample on: the shape of what grows."""
     times = np.asarray(sampled.times)
-    minutes: Iterable[float] = np.arange(times[0], times[-1], 60) if len(times) else ()
-    means = (sampled.between(start, start + 60) for start in minutes)
+    minutes: Iterable[float] = np.arange(times[0], times[-1], MINUTE_S) if len(times) else ()
+    means = (sampled.between(start, start + MINUTE_S) for start in minutes)
     return [round(float(one.mean()), 3) if one.size else None for one in means]
 
 
+def tell(errors: list[str], console: Console) -> None:
+    for words in errors:
+        console.print(words, style="red", markup=False)  # of servers: brackets are theirs
+    console.print(f"{len(errors)} failures")
+
+
 def show(found: dict[str, Slope], console: Console) -> None:
+    if not found:
+        console.print(f"Too short for slopes: they need {LEAST_POINTS} minutes after the warm-up")
+        return
     table = Table(title="Growth an hour, with 95% intervals for all together")
     for title in ("what", "slope", "low", "high", ""):
         table.add_column(title, justify="left" if title in ("what", "") else "right")
@@ -150,19 +165,19 @@ def main() -> None:
     console.print(f"{sessions} sessions for {options.minutes:g} minutes on {Machine.this()}")
     seconds = options.minutes * 60
 
-    async def run() -> tuple[dict[str, Slope], dict[str, Samples], list[str]]:
+    async def run() -> tuple[dict[str, list[float | None]], list[str]]:
         # With temporal layers, as the page asks browsers for.
         recording = await asyncio.to_thread(demo_recording, layered=True)
         async with local_system(options.out) as system:
-            warm_s = time.monotonic() + WARM_UP_SHARE * seconds
             samples, stages, errors = await soak(system, recording, sessions, seconds, console)
             sampled = everything(samples, stages)
-            return slopes(sampled, warm_s), sampled, errors
+            return {name: by_minute(one) for name, one in sampled.items()}, errors
 
     try:
-        found, sampled, errors = asyncio.run(run())
+        minutes, errors = asyncio.run(run())
     except (FolderError, StartError, RecordingError) as error:
         sys.exit(f"soak: {error}")
+    found = slopes(minutes)
     show(found, console)
     result = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -174,7 +189,8 @@ def main() -> None:
             name: {"slope": s.per_hour, "low": s.low, "high": s.high, "flat": s.flat}
             for name, s in found.items()
         },
-        "by_minute": {name: by_minute(one) for name, one in sampled.items()},
+        "warm_up_share": WARM_UP_SHARE,
+        "by_minute": minutes,
     }
     (options.out / "soak.json").write_text(json.dumps(result, indent=1) + "\n")
     grows = any(not s.flat and s.per_hour > 0 for s in found.values())

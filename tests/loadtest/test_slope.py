@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from loadtest.slope import slope
+from loadtest.slope import slope, student
 
 
 def test_growth_is_seen_through_noise() -> None:
@@ -38,11 +38,32 @@ def test_intervals_of_many_together_are_wider() -> None:
     assert many is not None
     assert one.per_hour == many.per_hour
     ratio = (many.high - many.low) / (one.high - one.low)
-    assert ratio == pytest.approx(3.171 / 1.960, rel=1e-3)
+    assert ratio == pytest.approx(3.171 / 1.960, rel=1e-2)
 
 
 def test_a_constant_is_flat_and_a_few_points_say_nothing() -> None:
     made = slope([0, 5, 10, 15, 20], [7, 7, 7, 7, 7])
     assert made is not None
     assert made.flat
-    assert slope([0, 5, 10], [1, 2, 3]) is None
+    assert slope([0, 5, 10, 15], [1, 2, 3, 5]) is None
+
+
+@pytest.mark.parametrize(
+    ("share", "degrees", "quantile"),
+    [  # of printed tables, and scipy.stats.t.ppf
+        (0.975, 1, 12.7062),
+        (0.975, 4, 2.77645),
+        (0.975, 46, 2.01290),
+        (1 - 0.025 / 33, 1, 420.169),
+        (1 - 0.025 / 33, 2.5, 15.4613),
+        (1 - 0.025 / 33, 46, 3.37333),
+    ],
+)
+def test_students_quantiles(share: float, degrees: float, quantile: float) -> None:
+    assert student(share, degrees) == pytest.approx(quantile, rel=1e-4)
+
+
+def test_a_few_points_prove_little() -> None:
+    random = np.random.default_rng(3)
+    made = [slope(np.arange(6.0), random.normal(0, 1, 6)) for _ in range(400)]
+    assert sum(one is not None and not one.flat for one in made) <= 0.05 * 400
