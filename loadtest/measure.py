@@ -10,8 +10,9 @@ import numpy as np
 
 from loadtest.figures import Samples, Summary, summarize
 from loadtest.processes import Snapshot, growth, kind_of
-from loadtest.result import Point, ProcessResult, Series, SessionResult
+from loadtest.result import Count, Point, ProcessResult, Series, SessionResult
 from loadtest.slo import UNITS
+from services.aggregator.coverage import LOST
 from services.runtime.media import CHUNK_SAMPLES
 
 ASKED_FOR = frozenset({"not_sampled"})
@@ -220,23 +221,41 @@ def mismatches(sessions: list[SessionResult]) -> list[str]:
     return wrong
 
 
-def counters_differ(
-    sessions: list[SessionResult], grown: Counter[tuple[str, str, str]]
-) -> list[str]:
-    """Where the reports' accounts are not what the processes' counters grew by.
+def counts(sessions: list[SessionResult], grown: Counter[tuple[str, str, str]]) -> list[Count]:
+    """What the reports account for beside what the processes' counters grew by.
 
     `grown`: of greenroom_items_total over the run, by (kind, outcome, reason), summed over
-    the processes. Other sessions at the same time make it larger, never smaller.
+    the processes.
     """
-    reported: Counter[str] = Counter()
-    counted: Counter[str] = Counter()
+    reported: Counter[tuple[str, str]] = Counter()
     for session in sessions:
-        for kind, counts in session.accounting.items():
-            reported[kind] += counts["processed"] + sum(_dropped(counts))
-    for (kind, _, _), count in grown.items():
-        counted[kind] += count
+        for kind, accounts in session.accounting.items():
+            for name, number in accounts.items():
+                outcome, _, reason = name.partition(":")
+                if outcome in ("processed", "dropped"):
+                    reported[kind, reason or outcome] += number
+    counted: Counter[tuple[str, str]] = Counter()
+    for (kind, outcome, reason), number in grown.items():
+        counted[kind, reason or outcome] += number
+    told, asked = {kind for kind, _ in reported}, {kind for kind, _ in counted}
     return [
-        f"{kind}: the reports account for {count} items, the counters for {counted[kind]}"
-        for kind, count in reported.items()
-        if kind in counted and counted[kind] < count
+        Count(
+            kind=kind,
+            reason=reason,
+            reported=reported[kind, reason],
+            counted=counted[kind, reason] if kind in asked else None,
+        )
+        for kind, reason in sorted(reported.keys() | counted.keys())
+        if kind in told and (reported[kind, reason] or counted[kind, reason])
+    ]
+
+
+def counters_differ(found: list[Count]) -> list[str]:
+    """Where the reports account for more than was counted. Other sessions at the same time make
+    the counters larger, never smaller."""
+    return [
+        f"{one.kind}, {one.reason}: the reports account for {one.reported} items, the counters "
+        f"for {one.counted}"
+        for one in found
+        if one.counted is not None and one.counted < one.reported and one.reason != LOST
     ]

@@ -139,6 +139,17 @@ class ProcessResult(BaseModel):
     files: int
 
 
+class Count(BaseModel):
+    """Items of a kind, over all sessions."""
+
+    kind: str
+    reason: str
+    """Of the drop, or processed."""
+    reported: int
+    counted: int | None
+    """By the processes' own counters; None where none of the kind was asked."""
+
+
 class SloResult(BaseModel):
     metric: str
     bound: str
@@ -191,6 +202,7 @@ class Result(BaseModel):
     stages: dict[str, Summary] = {}
     """Milliseconds."""
     processes: dict[str, ProcessResult] = {}
+    counts: list[Count] = []
     sessions: list[SessionResult] = []
     slo: list[SloResult] = []
     points: list[Point] = []

@@ -150,7 +150,7 @@ class LoadTest:
                 await tasks.end(running, LEAVE_S)
             after = await self._scrape(http)
             for name, snapshot in after.items():
-                self._items += growth(before.get(name, Snapshot()), snapshot).items
+                self._items.update(growth(before.get(name, Snapshot()), snapshot).items)
         result = self._result(started, min(steady, ended), ended)
         if self._broken_off:
             result.break_off(
@@ -313,7 +313,8 @@ class LoadTest:
         metrics = measure.metrics(sessions, stages, processes, up, ended - steady)
         late_ms = max((session.late_ms for session in sessions), default=0.0)
         distrust = self._watch.distrust(steady, ended, own_cores, late_ms)
-        distrust += self._doubts(sessions)
+        counts = measure.counts(sessions, self._items)
+        distrust += self._doubts(sessions) + measure.counters_differ(counts)
         return Result(
             started=datetime.now(UTC) - timedelta(seconds=time.monotonic() - started),
             options=self._plan.options,
@@ -322,6 +323,7 @@ class LoadTest:
             metrics=metrics,
             stages=stages,
             processes=processes,
+            counts=counts,
             sessions=sessions,
             slo=judge(self._plan.objectives, metrics),
             points=self._points,
@@ -343,7 +345,7 @@ class LoadTest:
         return processes, (own_after - own_before) / (to_s - from_s)
 
     def _doubts(self, sessions: list[SessionResult]) -> list[str]:
-        """What else speaks against the figures: clocks and counts that don't agree."""
+        """What else speaks against the figures: clocks that don't agree, addresses."""
         doubts = self._stages.clocks.doubts()
         if impossible := self._stages.implausible:
             doubts.append(
@@ -364,5 +366,4 @@ class LoadTest:
                 f"the media of {deaf} of {len(heard)} sessions did not come over the bus that "
                 "--nats names: is it the deployment's?"
             )
-        doubts += measure.counters_differ(sessions, self._items)
         return doubts

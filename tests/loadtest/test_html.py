@@ -1,7 +1,7 @@
 """The report page stands alone and shows what the result says."""
 
 from loadtest import html
-from loadtest.result import Point, Series
+from loadtest.result import Count, Point, Series
 from tests.loadtest.made import result
 
 
@@ -25,6 +25,17 @@ def test_the_page_stands_alone() -> None:
     assert "face:superseded" in page
     assert "can't be trusted" in page or "can&#39;t be trusted" in page
     assert 'class="broken"' in page
+
+
+def test_what_was_reported_stands_beside_what_was_counted() -> None:
+    made = result()
+    made.counts = [
+        Count(kind="face", reason="superseded", reported=50, counted=0),
+        Count(kind="voice", reason="processed", reported=7, counted=None),
+    ]
+    page = " ".join(html.render(made).split())
+    assert "<td>face</td><td>superseded</td><td>50</td> <td>0</td>" in page
+    assert "<td>voice</td><td>processed</td><td>7</td> <td>–</td>" in page
 
 
 def test_a_run_without_series_has_a_page_too() -> None:

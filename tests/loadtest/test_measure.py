@@ -141,12 +141,35 @@ def test_reports_against_the_processes_counters() -> None:
             ("face", "dropped", "superseded"): 8,
             ("gateway_video", "processed", ""): 148,
             ("gateway_video", "dropped", "not_sampled"): 140,
+            ("gateway_video", "dropped", "stale"): 2,
         }
     )
-    [word] = measure.counters_differ([session()], counters)
-    assert word.startswith("gateway_video: the reports account for 300 items")
+    [word] = measure.counters_differ(measure.counts([session()], counters))
+    assert word.startswith("gateway_video, not_sampled: the reports account for 150 items")
     counters[("gateway_video", "dropped", "not_sampled")] = 152
-    assert measure.counters_differ([session()], counters) == []
+    assert measure.counters_differ(measure.counts([session()], counters)) == []
+
+
+def test_counts_are_held_against_each_other_by_reason() -> None:
+    accounts = {
+        "received": 103,
+        "processed": 50,
+        "dropped:superseded": 50,
+        "dropped:worker_lost": 3,
+    }
+    of_both = {"face": accounts, "voice": {"received": 7, "processed": 7, "pending": 0}}
+    grown = Counter({("face", "processed", ""): 100, ("face", "dropped", "stale"): 2})
+    found = measure.counts([session(accounting=of_both)], grown)
+    assert [(one.kind, one.reason, one.reported, one.counted) for one in found] == [
+        ("face", "processed", 50, 100),
+        ("face", "stale", 0, 2),
+        ("face", "superseded", 50, 0),
+        ("face", "worker_lost", 3, 0),
+        ("voice", "processed", 7, None),
+    ]
+    [word] = measure.counters_differ(found)
+    assert word.startswith("face, superseded: "), "who is dead has counted nothing"
+    assert measure.counts([], grown) == []
 
 
 def test_the_steady_part_alone_counts() -> None:
