@@ -32,6 +32,7 @@ from loadtest.recording import (
     Recording,
     RecordingError,
     default_cache,
+    digest,
     load_all,
 )
 from loadtest.result import Options, Result, ResultError, read
@@ -271,7 +272,9 @@ def _with_capture(plan: Plan, paths: list[Path], console: Console) -> Plan:
     if not messages:
         raise RunError(f"{paths[0]}: holds no media: was the session connected?")
     console.print(f"{len(messages)} messages over {messages[-1].at_us / 1e6:.1f} s")
-    options = plan.options.model_copy(update={"recordings": [paths[0].name]})
+    options = plan.options.model_copy(
+        update={"recordings": [paths[0].name], "digests": [digest(paths[0])]}
+    )
     return replace(plan, options=options, capture=(started, messages))
 
 
@@ -287,10 +290,11 @@ def _with_recordings(plan: Plan, paths: list[Path], console: Console) -> Plan:
     beside = {made.path: expected.beside(made.path) for made in recordings}
     found = {path: known for path, known in beside.items() if known is not None}
     names = [recording.name for recording in recordings]
+    digests = [digest(recording.path) for recording in recordings]
     return replace(
         plan,
         recordings=recordings,
-        options=options.model_copy(update={"recordings": names}),
+        options=options.model_copy(update={"recordings": names, "digests": digests}),
         expectations=found,
     )
 

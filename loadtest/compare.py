@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
+from loadtest.processes import kind_of
 from loadtest.progress import figure
 from loadtest.result import Result
 
@@ -16,6 +17,8 @@ MORE_IS_BETTER = frozenset(
     {"reports_complete", "hints_recall", "hints_precision", "frames_per_second"}
 )
 
+OF_ALL_PROCESSES = frozenset({"cores", "cores_per_session", "memory", "memory_per_session"})
+
 
 @dataclass(frozen=True)
 class Change:
@@ -24,6 +27,8 @@ class Change:
     metric: str
     before: float | None
     after: float | None
+    alike: bool = True
+    """False for a sum over other processes."""
 
     @property
     def share(self) -> float | None:
@@ -34,8 +39,8 @@ class Change:
 
     @property
     def word(self) -> str:
-        """better, worse, or nothing for what is not notable."""
-        if self.before is None or self.after is None:
+        """better, worse, or nothing for what is not notable or not alike."""
+        if self.before is None or self.after is None or not self.alike:
             return ""
         share = self.share
         if share is None:
@@ -47,13 +52,38 @@ class Change:
 
 def changes(before: Result, after: Result) -> list[Change]:
     names = sorted(before.metrics.keys() | after.metrics.keys())
-    return [Change(name, before.metrics.get(name), after.metrics.get(name)) for name in names]
+    return [
+        Change(
+            name,
+            before.metrics.get(name),
+            after.metrics.get(name),
+            _summed(before, name) == _summed(after, name),
+        )
+        for name in names
+    ]
+
+
+def _summed(result: Result, metric: str) -> set[str]:
+    """The processes that the metric is a sum over; none for most."""
+    if metric in OF_ALL_PROCESSES:
+        return set(result.processes)
+    kind = metric.removesuffix("_cores_per_session").removesuffix("_memory")
+    return {name for name in result.processes if kind_of(name) == kind}
 
 
 def differing_options(before: Result, after: Result) -> list[str]:
     """What makes a comparison unfair, in words."""
-    old, new = before.options.model_dump(), after.options.model_dump()
+    old = before.options.model_dump(exclude={"digests"})
+    new = after.options.model_dump(exclude={"digests"})
     words = [f"{name}: {old[name]} and {new[name]}" for name in old if old[name] != new[name]]
+    contents = before.options.digests, after.options.digests
+    if all(contents) and contents[0] != contents[1] and old["recordings"] == new["recordings"]:
+        words.append(f"content of {', '.join(old['recordings'])}: the names alone are the same")
+    measured = [", ".join(sorted(result.processes)) or "none" for result in (before, after)]
+    if measured[0] != measured[1]:
+        words.append(
+            f"processes: {measured[0]} and {measured[1]}; sums over different ones are not judged"
+        )
     if before.machine != after.machine:
         words.append(f"machine: {before.machine} and {after.machine}")
     return words
@@ -70,7 +100,8 @@ def doubts(before: Result, after: Result) -> list[str]:
 
 
 def table(before: Result, after: Result) -> Table:
-    made = Table(title=f"{before.started:%Y-%m-%d %H:%M} and {after.started:%Y-%m-%d %H:%M}")
+    titles = [f"{r.started:%Y-%m-%d %H:%M} (Greenroom {r.greenroom})" for r in (before, after)]
+    made = Table(title=" and ".join(titles))
     for title in ("metric", "before", "after", "change", ""):
         made.add_column(title, justify="left" if title in ("metric", "") else "right")
     styles = {"better": "green", "worse": "red", "": ""}

@@ -129,6 +129,12 @@ def caching(cache: Path) -> Iterator[Path]:
         yield Path(name)
 
 
+def digest(path: Path) -> str:
+    """Of the file's content."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:24]
+
+
 def load(
     path: Path,
     cache: Path | None = None,
@@ -150,13 +156,12 @@ def load(
     try:
         if not path.is_file():
             raise RecordingError(f"{path}: there is no such file")
-        with path.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()[:24]
+        content = digest(path)
     except OSError as error:
         raise RecordingError(f"{path}: can't be read ({error.strerror})") from error
     burnt = "-burnt-v1" if burn else ""
     layers = "-l1t2-v1" if layered else ""
-    encoded = folder / f"{digest}-{codec.lower()}-{ENCODING}{burnt}{layers}{CODECS[codec].suffix}"
+    encoded = folder / f"{content}-{codec.lower()}-{ENCODING}{burnt}{layers}{CODECS[codec].suffix}"
     if not encoded.exists():
         how = CODECS[codec]
         if layered:

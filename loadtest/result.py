@@ -58,6 +58,8 @@ class Options(BaseModel):
     target: str
     at: str = "whip"
     recordings: list[str]
+    digests: list[str] = []
+    """Of the recordings' content, in the same order: a name may be given again."""
     sessions: int
     ramp_s: float
     duration_s: float

@@ -126,6 +126,8 @@ def test_files_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.Mo
     folders = [tmp_path / "one", tmp_path / "two"]
     plan = cli._with_recordings(Plan(LOCAL, [], options), folders, Console(quiet=True))
     assert [made.name for made in plan.recordings] == ["clip.wav", "clip.wav"]
+    assert len(plan.options.digests) == 2
+    assert len(set(plan.options.digests)) == 1, "their content is the same"
     assert plan.expectations.keys() == {tmp_path / "one" / "clip.wav"}
     first, second = (LoadTest(plan)._session(number, None, None) for number in range(2))
     assert isinstance(first, LoadSession)

@@ -45,6 +45,35 @@ def test_unlike_runs_are_named() -> None:
     assert compare.differing_options(result(1), result(2)) == ["sessions: 1 and 2"]
 
 
+def test_sums_over_different_processes_are_not_judged() -> None:
+    before, after = result(), result()
+    after.processes["gateway"] = before.processes["face"]
+    for made, cores in ((before, 0.2), (after, 0.4)):
+        made.metrics |= {"cores": cores, "memory_per_session": cores, "face_memory": cores}
+    words = {change.metric: change.word for change in compare.changes(before, after)}
+    assert (words["cores"], words["memory_per_session"]) == ("", "")
+    assert words["face_memory"] == "worse", "of face both measured the same process"
+    [said] = compare.differing_options(before, after)
+    assert said.startswith("processes: face and face, gateway; ")
+
+
+def test_recordings_of_one_name_and_other_content_are_named() -> None:
+    before, after = result(), result()
+    before.options.digests = ["aa"]
+    assert compare.differing_options(before, after) == [], "an older result says nothing of it"
+    after.options.digests = ["bb"]
+    [said] = compare.differing_options(before, after)
+    assert said.startswith("content of a.mp4: ")
+
+
+def test_both_versions_are_named() -> None:
+    before, after = result(), result()
+    before.greenroom, after.greenroom = "0.1.0", "0.2.0"
+    title = str(compare.table(before, after).title)
+    assert "Greenroom 0.1.0" in title
+    assert "Greenroom 0.2.0" in title
+
+
 def test_results_that_were_not_trusted_and_metrics_of_another_build(tmp_path: Path) -> None:
     before, after = result(trusted=False), result()
     after.metrics["of_another_build"] = 3.0
