@@ -5,8 +5,8 @@
     never: [slow_down, speak_up]
 
 Times are seconds of the session, counted from the first question. A trigger that is named here
-is judged all through the session: outside its windows it is wrong. Of the others the file says
-nothing.
+is judged all through the recording's first pass: outside its windows it is wrong. Of the others,
+and of what comes when the recording is sent once more, the file says nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Judgement:
     """Of the hints that a session brought."""
 
     expected: int
-    """Windows that the session reached the end of, and those whose hint came sooner."""
+    """Windows whose end was reached, and those whose hint came sooner."""
     found: int
     judged: int
     """Hints whose trigger the file names."""
@@ -71,7 +71,9 @@ class Expectation(BaseModel):
     never: list[Trigger] = []
 
     def judge(self, heard: list[tuple[str, float]], length_s: float) -> Judgement:
-        """heard: (trigger, seconds from the first question). length_s: until the session's end."""
+        """heard: (trigger, seconds from the first question). length_s: until the end of the session
+        or of the recording's first pass: in a later one what a hint rests on is another."""
+        heard = [(trigger, at_s) for trigger, at_s in heard if at_s <= length_s]
         came = [any(want.matches(*hint) for hint in heard) for want in self.hints]
         over = [want.to_s <= length_s for want in self.hints]
         named = {want.trigger for want in self.hints} | set(self.never)

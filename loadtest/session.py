@@ -196,6 +196,7 @@ class LoadSession:
         kinds += ["voice"] if self.recording.audio else []
         self.result.read(report, kinds, len(client.created["questions"]))
         if self.expectation:
-            found = self.expectation.judge(self._heard, self._ended_s - self._asked_s)
+            length_s = min(self._ended_s - self._asked_s, self.recording.duration_s)
+            found = self.expectation.judge(self._heard, length_s)
             self.result.hints_expected, self.result.hints_found = found.expected, found.found
             self.result.hints_judged, self.result.hints_wrong = found.judged, found.wrong

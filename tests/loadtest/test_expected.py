@@ -3,11 +3,17 @@
 import inspect
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from loadtest.expected import TRIGGERS, Judgement, beside
-from loadtest.recording import RecordingError
+from loadtest.client import Client
+from loadtest.expected import TRIGGERS, Expectation, Expected, Judgement, beside
+from loadtest.recording import Recording, RecordingError
+from loadtest.session import LoadSession, Target
+from loadtest.stages import Stages
+from loadtest.whip import Network
 from services.aggregator import triggers
 
 FILE = """
@@ -38,6 +44,20 @@ def test_hints_are_held_against_what_the_file_says(
     expectation = beside(tmp_path / "clip.mp4")
     assert expectation is not None
     assert expectation.judge(heard, length_s) == judgement
+
+
+def test_a_recording_that_is_sent_again_is_judged_by_its_first_pass() -> None:
+    recording = Recording("clip.mp4", 44.5, [], [])
+    want = Expected(trigger="look_up", from_s=12, to_s=25)
+    session = LoadSession(
+        Target(), recording, Network(), Stages(), expectation=Expectation(hints=[want])
+    )
+    session._heard = [("look_up", 14.0), ("look_up", 44.5 + 14.0)]
+    session._ended_s = 90.0
+    session._read({}, cast(Client, SimpleNamespace(created={"questions": []})))
+    result = session.result
+    assert (result.hints_expected, result.hints_found) == (1, 1)
+    assert (result.hints_judged, result.hints_wrong) == (1, 0)
 
 
 def test_only_named_triggers_must_not_come(tmp_path: Path) -> None:
