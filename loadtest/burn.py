@@ -1,8 +1,9 @@
 """Identity burnt into the media itself, so that latency is measured without believing a clock.
 
 Each picture carries its number as black and white blocks along its top edge; the sound
-carries a chirp at each whole second. Both are read back from what the gateway put on the
-bus: the time between sending and reading is then one clock's, this process's own.
+carries a chirp at each whole second, of four shapes by turns. Both are read back from what the
+gateway put on the bus: the time between sending and reading is then one clock's, this process's
+own.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ WHITE, BLACK, GREY = 235, 16, 128
 """Luma of the blocks (limited range, ITU-R BT.601), and chroma without colour."""
 
 CHIRP_S = 0.04
-CHIRP_FROM_HZ, CHIRP_TO_HZ = 2_000.0, 5_000.0
+CHIRP_LOW_HZ, CHIRP_HIGH_HZ = 2_000.0, 5_000.0
+CHIRPS = 4
+"""Shapes that take turns: up, down, up and down, down and up. A latency is known up to as many
+seconds; they are no more like each other than speech is like them."""
+
 CHIRP_AMPLITUDE = 0.3
 CHIRP_EVERY_S = 1
 FOUND = 0.5
@@ -79,19 +84,21 @@ def read_number(grey: Gray) -> int | None:
 
 
 @cache
-def _chirp(rate: int) -> npt.NDArray[np.float32]:
-    time_s = np.arange(int(CHIRP_S * rate)) / rate
-    sweep = (CHIRP_TO_HZ - CHIRP_FROM_HZ) / CHIRP_S
-    phase = 2 * math.pi * (CHIRP_FROM_HZ * time_s + sweep * time_s**2 / 2)
-    return (np.sin(phase) * np.hanning(len(time_s))).astype(np.float32)
+def _chirp(rate: int, shape: int) -> npt.NDArray[np.float32]:
+    time = np.arange(int(CHIRP_S * rate)) / (CHIRP_S * rate)
+    tent = 1 - np.abs(1 - 2 * time)
+    height = (time, 1 - time, tent, 1 - tent)[shape]
+    hertz = CHIRP_LOW_HZ + (CHIRP_HIGH_HZ - CHIRP_LOW_HZ) * height
+    phase = 2 * math.pi * np.cumsum(hertz) / rate
+    return (np.sin(phase) * np.hanning(len(time))).astype(np.float32)
 
 
 def sound(frame: av.AudioFrame, position: int) -> av.AudioFrame:
     """s16 mono with the part of a chirp that falls into it; position: of its first sample."""
     rate = frame.sample_rate
-    chirp = _chirp(rate) * CHIRP_AMPLITUDE * 32767
+    number, within = divmod(position, CHIRP_EVERY_S * rate)
+    chirp = _chirp(rate, number % CHIRPS) * CHIRP_AMPLITUDE * 32767
     samples = frame.to_ndarray().astype(np.float32)
-    within = position % (CHIRP_EVERY_S * rate)
     part = chirp[within : within + samples.shape[1]]
     samples[0, : len(part)] += part
     marked = av.AudioFrame.from_ndarray(
@@ -105,28 +112,30 @@ class ChirpFinder:
     """Finds chirps in chunks of sound as they come."""
 
     def __init__(self, rate: int) -> None:
-        self._chirp = np.diff(_chirp(rate), n=FLATTENING)
-        self._energy = float(np.dot(self._chirp, self._chirp))
+        shapes = [np.diff(_chirp(rate, shape), n=FLATTENING) for shape in range(CHIRPS)]
+        self._shapes = [shape / np.linalg.norm(shape) for shape in shapes]
         self._kept = np.zeros(0, np.float32)
         self._quiet = 0
         self._silence = rate * CHIRP_EVERY_S // 2
         """Samples after a chirp in which no other can be."""
 
-    def add(self, pcm: npt.NDArray[np.int16]) -> bool:
-        """Whether a chirp ended in this chunk."""
+    def add(self, pcm: npt.NDArray[np.int16]) -> int | None:
+        """The number, modulo CHIRPS, of the chirp that ended in this chunk."""
         raw = np.concatenate([self._kept, pcm.astype(np.float32)])
-        length = len(self._chirp)
+        length = len(self._shapes[0])
         self._kept = raw[-(length - 1 + FLATTENING) :]
         heard = np.diff(raw, n=FLATTENING)
         self._quiet = max(0, self._quiet - len(pcm))
         if self._quiet or len(heard) < length:
-            return False
-        match = np.correlate(heard, self._chirp, "valid")
+            return None
         squares = np.concatenate([[0.0], np.cumsum(heard.astype(np.float64) ** 2)])
         power = squares[length:] - squares[:-length]
-        likeness = np.abs(match) / np.sqrt(np.maximum(power * self._energy, 1e-9))
         # Not in silence, where anything is like anything.
-        found = bool(np.max(likeness * (power > length)) > FOUND)
-        if found:
-            self._quiet = self._silence
-        return found
+        scale = (power > length) / np.sqrt(np.maximum(power, 1e-9))
+        matches = [np.abs(np.correlate(heard, shape, "valid")) for shape in self._shapes]
+        likeness = [float(np.max(match * scale)) for match in matches]
+        best = int(np.argmax(likeness))
+        if likeness[best] <= FOUND:
+            return None
+        self._quiet = self._silence
+        return best

@@ -159,7 +159,7 @@ def load(
         content = digest(path)
     except OSError as error:
         raise RecordingError(f"{path}: can't be read ({error.strerror})") from error
-    burnt = "-burnt-v1" if burn else ""
+    burnt = "-burnt-v2" if burn else ""
     layers = "-l1t2-v1" if layered else ""
     encoded = folder / f"{content}-{codec.lower()}-{ENCODING}{burnt}{layers}{CODECS[codec].suffix}"
     if not encoded.exists():

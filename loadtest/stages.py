@@ -37,7 +37,7 @@ from nats.aio.subscription import Subscription
 
 from deploy.environment import read
 from gateway.capture_clock import PLAUSIBLE_DELAY_US
-from loadtest.burn import CHIRP_EVERY_S, ChirpFinder, read_picture
+from loadtest.burn import CHIRP_EVERY_S, CHIRPS, ChirpFinder, read_picture
 from loadtest.client import HeardHint
 from loadtest.clocks import Clocks
 from loadtest.figures import Samples
@@ -166,10 +166,16 @@ class SessionProbe:
         self.heard.concealed_samples += chunk.concealed_samples
         captured_us = chunk.header.capture_time_us + CHUNK_US
         self._stages.add_us("capture_to_publish_audio", chunk.publish_time_us - captured_us)
-        if self._audio is None or not self._finder.add(np.frombuffer(chunk.pcm, "<i2")):
+        if self._audio is None:
             return
-        sent = [t for place, t in self._audio.sent_at.items() if place % CHIRP_PACKETS == 0]
-        before = [t for t in sent if t < arrived_us]
+        number = self._finder.add(np.frombuffer(chunk.pcm, "<i2"))
+        if number is None:
+            return
+        before = [
+            sent_us
+            for place, sent_us in self._audio.sent_at.items()
+            if place % (CHIRPS * CHIRP_PACKETS) == number * CHIRP_PACKETS and sent_us < arrived_us
+        ]
         if before:
             self._stages.add_us("burnt_audio", arrived_us - max(before))
 

@@ -23,7 +23,7 @@ from loadtest.client import HeardHint
 from loadtest.recording import EncodedPacket, Recording
 from loadtest.result import ProcessResult, SessionResult
 from loadtest.slo import PROCESSES, UNITS
-from loadtest.stages import SessionProbe, Stages
+from loadtest.stages import CHIRP_PACKETS, SessionProbe, Stages
 from loadtest.tracks import Pacer, PacketTrack
 from loadtest.watch import SelfWatch
 from services.runtime.bus import now_us
@@ -107,6 +107,21 @@ def heard(stages: Stages) -> SessionProbe:
     message = {"capture_us": captured_us, "decided_us": decided_us}
     stages.hint(HeardHint(message, now_us(), "channel"))
     return probe
+
+
+def test_a_chirp_that_took_longer_than_a_second() -> None:
+    stages = Stages(clock=lambda: 1.0)
+    probe = SessionProbe(stages)
+    made = tracks(now_us() - 1300 * MS)
+    made[1].sent_at[CHIRP_PACKETS] = now_us() - 300 * MS
+    probe.watch_burnt(made)
+    pcm = chirp()
+    size = len(pcm) // CHUNKS
+    for number in range(CHUNKS):
+        chunk = AudioChunk(pcm=pcm[number * size : (number + 1) * size])
+        probe.take("media.s.audio", chunk.SerializeToString())
+    [latency_ms] = stages.samples["burnt_audio"].values
+    assert 1300 <= latency_ms < 2300
 
 
 def test_every_metric_can_be_measured() -> None:
