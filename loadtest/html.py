@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import jinja2
@@ -28,7 +29,7 @@ def render(result: Result) -> str:
         if name.startswith(PLOTTED) and series.time_s
     ]
     if result.points:
-        figures += [_sessions(result.points), _processes(result.points), _drops(result.points)]
+        figures += [made(result.points) for made in (_sessions, _lag, _processes, _drops)]
     plots = [
         plotly.io.to_html(made, full_html=False, include_plotlyjs=number == 0)
         for number, made in enumerate(figures)
@@ -67,15 +68,14 @@ def _percentiles(name: str, series: Series) -> go.Figure:
 
 def _sessions(points: list[Point]) -> go.Figure:
     times = [point.time_s for point in points]
-    return _plot(
-        "Sessions, and the load generator's own lag",
-        "sessions; ms",
-        [
-            ("connected", times, [float(point.sessions) for point in points]),
-            ("own lag, ms", times, [point.generator_lag_ms for point in points]),
-        ],
-        "lines",
-    )
+    lines = [("connected", times, [float(point.sessions) for point in points])]
+    return _plot("Sessions", "sessions", lines, "lines")
+
+
+def _lag(points: list[Point]) -> go.Figure:
+    times = [point.time_s for point in points]
+    lines = [("own lag", times, [point.generator_lag_ms for point in points])]
+    return _plot("The load generator's own lag", "ms", lines, "lines")
 
 
 def _processes(points: list[Point]) -> go.Figure:
@@ -89,10 +89,11 @@ def _processes(points: list[Point]) -> go.Figure:
 
 
 def _drops(points: list[Point]) -> go.Figure:
-    reasons = sorted({reason for point in points for reason in point.dropped})
-    times = [point.time_s for point in points]
+    """A second: the points are not all as far apart, the last one least."""
+    steps = [(b, b.time_s - a.time_s) for a, b in pairwise(points) if b.time_s > a.time_s]
+    times = [point.time_s for point, _ in steps]
     lines = [
-        (reason, times, [float(point.dropped.get(reason, 0)) for point in points])
-        for reason in reasons
+        (reason, times, [point.dropped.get(reason, 0) / step_s for point, step_s in steps])
+        for reason in sorted({reason for point in points for reason in point.dropped})
     ]
-    return _plot("Dropped items by kind and reason", "items", lines, "lines")
+    return _plot("Dropped items by kind and reason", "items a second", lines, "lines")

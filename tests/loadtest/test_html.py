@@ -27,6 +27,21 @@ def test_the_page_stands_alone() -> None:
     assert 'class="broken"' in page
 
 
+def test_a_plot_has_one_unit() -> None:
+    points = [
+        Point(time_s=0, sessions=1, generator_lag_ms=1),
+        Point(time_s=2, sessions=3, generator_lag_ms=2, dropped={"face:superseded": 4}),
+        Point(time_s=2.5, sessions=3, generator_lag_ms=2, dropped={"face:superseded": 4}),
+    ]
+    sessions, lag = html._sessions(points), html._lag(points)
+    assert (sessions.layout.yaxis.title.text, len(sessions.data)) == ("sessions", 1)
+    assert (lag.layout.yaxis.title.text, len(lag.data)) == ("ms", 1)
+    drops = html._drops(points)
+    assert drops.layout.yaxis.title.text == "items a second"
+    assert list(drops.data[0].x) == [2, 2.5]
+    assert list(drops.data[0].y) == [2, 8]
+
+
 def test_what_was_reported_stands_beside_what_was_counted() -> None:
     made = result()
     made.counts = [
