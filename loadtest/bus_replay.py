@@ -99,7 +99,9 @@ class BusSession:
             if until() or at_us > seconds * MICROSECONDS:
                 return
             wait_s = began + at_us / MICROSECONDS - time.monotonic()
-            self.result.late_ms = max(self.result.late_ms, -wait_s * 1000)
+            late_ms = max(0.0, -wait_s * 1000)
+            self.result.late_ms = max(self.result.late_ms, late_ms)
+            self.stages.late(late_ms)
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
             if message.HasField("video"):

@@ -118,7 +118,6 @@ def _from_sessions(sessions: list[SessionResult]) -> dict[str, float]:
         ("join", [s.join_ms for s in sessions]),
         ("first_signal", [s.first_signal_ms for s in sessions]),
         ("first_hint", [s.first_hint_ms for s in sessions]),
-        ("packet_late", [s.late_ms for s in sessions if s.packets_sent]),
         *((f"jitter_{kind}", [s.jitter_ms.get(kind) for s in sessions]) for kind in MEDIA),
     ]
     for name, values in timings:

@@ -103,7 +103,7 @@ class SessionResult(BaseModel):
     """By the gateway's RTCP reports, before retransmission."""
     jitter_ms: dict[str, float] = {}
     late_ms: float = 0.0
-    """The most that a packet left too late: the load generator's own lag."""
+    """The most that a packet left too late, joining too: the load generator's own lag."""
     report: str = ""
     """complete, what it lacks, or empty when none was asked for."""
     accounting: dict[str, dict[str, int]] = {}

@@ -311,7 +311,7 @@ class LoadTest:
         processes, own_cores = self._processes(steady)
         up = measure.mean_up(self._points, steady - started)
         metrics = measure.metrics(sessions, stages, processes, up, ended - steady)
-        late_ms = max((session.late_ms for session in sessions), default=0.0)
+        late_ms = stages["packet_late"].max if "packet_late" in stages else 0.0
         distrust = self._watch.distrust(steady, ended, own_cores, late_ms)
         counts = measure.counts(sessions, self._items)
         distrust += self._doubts(sessions) + measure.counters_differ(counts)

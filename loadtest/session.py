@@ -173,8 +173,9 @@ class LoadSession:
             self.result.packets_sent[kind] = sent.packets
             self.result.packets_lost[kind] = sent.lost
             self.result.jitter_ms[kind] = sent.jitter_s * 1000
-        late_s = max((track.late_s for track in connection.tracks), default=0.0)
-        self.result.late_ms = late_s * 1000
+        late_ms = 1000 * max((track.take_late_s() for track in connection.tracks), default=0.0)
+        self.result.late_ms = max(self.result.late_ms, late_ms)
+        self.stages.late(late_ms)
 
     def _hint(self, hint: HeardHint) -> None:
         now = time.monotonic()

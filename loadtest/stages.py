@@ -10,6 +10,7 @@ The stages, in milliseconds:
 - answers: from the transcript's arrival at the worker to the evaluation going out
 - fusion: from the signal that completed a trigger's window going out to the decision
 - hint_delivery: from the decision to the client; glass_to_hint: from capture to the client
+- packet_late: how late this process was with a packet, the most of each session and second
 - burnt_video, burnt_audio: from sending to reading the burnt identity on the bus, by this
   process's clock alone
 """
@@ -97,6 +98,10 @@ class Stages:
             self.implausible[stage] += 1
             return
         self.samples[stage].add(self._clock(), latency_ms)
+
+    def late(self, late_ms: float) -> None:
+        """The most by which a packet of a session left too late, of a second or less."""
+        self.samples["packet_late"].add(self._clock(), late_ms)
 
     def hint(self, hint: HeardHint) -> None:
         """At the client."""

@@ -62,7 +62,7 @@ class PacketTrack(MediaStreamTrack):
         self._loops = 0
         self.sent = 0
         self.late_s = 0.0
-        """The most that a packet was late: this machine, not the network."""
+        """The most that a packet was late since `take_late_s`: this machine, not the network."""
         self.sent_at: OrderedDict[int, int] = OrderedDict()
         """Unix microseconds at which the packet with this place in the recording went out last."""
         self.done = asyncio.Event()
@@ -85,6 +85,10 @@ class PacketTrack(MediaStreamTrack):
         self.sent += 1
         self._remember(place)
         return made
+
+    def take_late_s(self) -> float:
+        late_s, self.late_s = self.late_s, 0.0
+        return late_s
 
     def _remember(self, place: int) -> None:
         self.sent_at[place] = now_us()

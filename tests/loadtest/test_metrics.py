@@ -129,6 +129,7 @@ def test_every_metric_can_be_measured() -> None:
     watch = SelfWatch()
     watch.lag.add(1.0, 2.0)
     probe = heard(stages)
+    stages.late(2.0)
     assert not stages.implausible
     counts = {"received": 100, "processed": 100}
     kinds = ("gateway_video", "gateway_audio", "face", "gesture", "voice")

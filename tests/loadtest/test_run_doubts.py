@@ -29,6 +29,21 @@ def test_an_impossible_hint_keeps_no_objective() -> None:
     assert "glass_to_hint, hint_delivery begin" in said
 
 
+def test_packets_are_late_where_it_counts() -> None:
+    """While others join, DTLS takes the loop's time; the figures are of the steady part."""
+    test = LoadTest(Plan(Target(), [], OPTIONS))
+    test._snapshots = [(10.0, 0.0, {}), (20.0, 1.0, {})]
+    late = test._stages.samples["packet_late"]
+    late.add(5.0, 300.0)
+    late.add(15.0, 20.0)
+    result = test._result(started=0.0, steady=10.0, ended=20.0)
+    assert result.trusted
+    assert result.metrics["packet_late_max"] == 20
+    late.add(16.0, 300.0)
+    result = test._result(started=0.0, steady=10.0, ended=20.0)
+    assert result.distrust == ["a packet left 300 ms late"]
+
+
 def test_media_that_does_not_come_over_this_bus() -> None:
     """A NATS that answers, but another deployment's."""
     test = LoadTest(Plan(Target(), [], OPTIONS))

@@ -45,6 +45,8 @@ async def test_never_early_and_the_lateness_is_known() -> None:
     await asyncio.sleep(0.15)  # the sender stands still
     await track.recv()
     assert track.late_s >= max(0.1, late_before)
+    assert track.take_late_s() >= 0.1
+    assert track.late_s == 0, "what was told is not told again"
     track.stop()
 
 
