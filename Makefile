@@ -14,7 +14,7 @@ STAMP := $(VENV)/.ready
 NODE_TOOLS := node_modules/.ready
 MANIFESTS := $(wildcard services/*/models/manifest.toml)
 
-.PHONY: run demo test check check-web test-unit test-e2e setup proto readme lock \
+.PHONY: run demo test check check-web test-unit test-e2e setup proto readme lock labelled \
   bench bench-latency bench-peers soak accuracy browser screenshots training-setup clean
 
 run: setup
@@ -64,8 +64,14 @@ LOAD ?= 0.7
 soak: setup
 	$(BIN)/python -m loadtest.soak --minutes $(MINUTES) --load $(LOAD) --out "$(OUT)"
 
+# Before gigabytes are installed for nothing.
+labelled:
+	@test -f "$(or $(DATA),../shared/data)/MANIFEST.tsv" || { \
+	  echo "make accuracy needs labelled recordings, which are not part of this repository:"; \
+	  echo "say make accuracy DATA=folder (README, Recordings)"; exit 2; }
+
 # make accuracy DATA=dir OUT=dir
-accuracy: setup training-setup
+accuracy: labelled setup training-setup
 	$(BIN)/python -m training.accuracy $(if $(DATA),--data "$(DATA)") --out "$(OUT)"
 
 setup: $(STAMP)
@@ -74,7 +80,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml requirements.lock $(MANIFESTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 	  { echo "Greenroom needs Python 3.11: install it, or say make PYTHON=/path/to/python3.11"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	test -x $(BIN)/uv || $(BIN)/python -m pip install -q uv==$(UV_VERSION)
 	for try in 1 2 3; do \
 	  $(BIN)/uv pip install -q -p $(BIN)/python -r requirements.lock && break; \

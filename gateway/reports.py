@@ -152,7 +152,7 @@ async def _full(context: Context, wanted: GetReportRequest) -> GetReportResponse
 
 @router.get("/candidates/me/export")
 async def export(request: Request, authorization: Authorization = None) -> Response:
-    """Everything that is kept of the candidate: each report in full, transcript included."""
+    """All reports of the candidate in full, transcripts included."""
     context = context_of(request)
     candidate_id = candidate_of(authorization)
     reports = []

@@ -74,9 +74,10 @@ def _events(recordings: list[Recording]) -> Row:
     chosen = measured(recordings)
     if not any(wanted(recording) for recording in chosen):
         return skipped(AREA, metric, "no recording with fillers in its text")
-    ours, by_text, knew = [], [], 0
+    ours, by_text, knew, unplaced = [], [], 0, 0
     for recording in chosen:
         said = wanted(recording)
+        unplaced += said if isinstance(said, int) else 0
         held = held_out.of(recording.entry.path)
         knew += held is not None and held.filled_pauses is not None
         ours.append(np.array([count(said, told(recording))], float))
@@ -88,7 +89,8 @@ def _events(recordings: list[Recording]) -> Row:
         n=int(np.concatenate(ours)[:, 1].sum()), target=TARGET,
         baseline=Comparison(name="transcript only", value=f1(np.concatenate(by_text))),
         note=f"{knew} of {len(chosen)} recordings as heard by networks that never heard their "
-        "speaker, the others by the shipped one",
+        f"speaker, the others by the shipped one; of {unplaced} of the fillers only the number is "
+        "known, not the place",
     )  # fmt: skip
 
 
