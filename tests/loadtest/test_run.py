@@ -79,6 +79,10 @@ async def test_two_sessions(greenroom: Greenroom, shared_data: Path, tmp_path: P
     assert all(s.packets_sent["video"] > 0 for s in result.sessions)
     for stage in ("bus_face", "face", "gesture", "voice", "glass_to_signal_voice", "burnt_audio"):
         assert result.stages[stage].count > 0, stage
+    assert result.stages["packet_late"].count > SESSIONS, "each second of each session"
+    beside = [(c.reported, c.counted) for c in result.counts if c.kind == "gateway_video"]
+    assert beside
+    assert all(counted is not None and counted >= reported for reported, counted in beside)
     for share in ("bus_lost_face", "bus_lost_gesture", "bus_lost_voice", "concealed"):
         assert 0 <= result.metrics[share] < 100, share
     assert result.metrics["burnt_unread"] < 100
