@@ -23,6 +23,9 @@ __all__ = ["Client", "ClientError", "HeardHint"]
 REQUEST_TIMEOUT_S = 20.0
 REPORT_TIMEOUT_S = 30.0
 REPORT_POLL_S = 0.25
+END_TIMEOUT_S = 3.0
+"""For a session that failed: an endpoint that is away must not hold up the run's end."""
+
 ANALYSES = ("picture", "sound", "caption", "hint")
 """Messages that rest on an analyzer's signal."""
 
@@ -60,6 +63,7 @@ class Client:
         """Monotonic, when the gateway first passed on what an analyzer said."""
         self.analysed = asyncio.Event()
         """Set from then on."""
+        self._ended = False
         self._on_hint: OnHint | None = None
         self._telling: set[asyncio.Task[None]] = set()
 
@@ -68,7 +72,8 @@ class Client:
     async def create(
         cls, url: str, body: dict[str, Any], on_hint: OnHint | None = None
     ) -> AsyncIterator[Client]:
-        """A session; nothing is sent yet. Raises ClientError."""
+        """A session; nothing is sent yet. It is ended at the latest when it is left: else it would
+        keep its place and its analyzers for many minutes. Raises ClientError."""
         async with httpx.AsyncClient(base_url=url, timeout=REQUEST_TIMEOUT_S) as http:
             answer = await checked(http.post("/api/sessions", json=body), HTTPStatus.CREATED)
             client = cls(http, answer.json())
@@ -78,6 +83,7 @@ class Client:
                 yield client
             finally:
                 await tasks.end([events, *client._telling])
+                await client._end_anyway()
                 await client.leave()
 
     async def join(
@@ -109,6 +115,13 @@ class Client:
         if self._telling:
             await asyncio.wait(self._telling)
         await self.post("end", {"reason": "candidate"})
+        self._ended = True
+
+    async def _end_anyway(self) -> None:
+        if not self._ended:
+            with contextlib.suppress(ClientError, TimeoutError):  # it, or the gateway, may be gone
+                async with asyncio.timeout(END_TIMEOUT_S):
+                    await self.end()
 
     async def post(self, what: str, body: dict[str, Any] | None = None) -> httpx.Response:
         path = f"/api/sessions/{self.session_id}/{what}"
