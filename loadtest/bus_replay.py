@@ -21,7 +21,7 @@ from greenroom.v1.session_pb2 import Consent, MediaConnected, QuestionStarted, S
 from gateway.errors import ApiError
 from gateway.registry import Registry, candidate_id_of, new_token
 from loadtest.client import Client
-from loadtest.result import SessionResult
+from loadtest.result import MISSING, SessionResult
 from loadtest.session import Target
 from loadtest.stages import BusTap, SessionProbe, Stages
 from loadtest.whip import ClientError
@@ -132,6 +132,7 @@ class BusSession:
         return kinds + (["voice"] if self.started.microphone else [])
 
     async def _report(self, session_id: str, token: str, questions: int) -> None:
+        self.result.report = MISSING
         created = {"session_id": session_id, "token": token}
         async with httpx.AsyncClient(base_url=self.target.url) as http:
             report, _, _ = await Client(http, created).report()

@@ -133,6 +133,10 @@ def _from_sessions(sessions: list[SessionResult]) -> dict[str, float]:
         for outcome in ("failed", "refused"):
             count = sum(s.outcome == outcome for s in sessions)
             found[outcome] = 100 * count / len(sessions)
+    listened = [s for s in sessions if s.outcome == "completed" and s.heard]
+    if listened:
+        silent = sum(s.first_signal_ms is None for s in listened)
+        found["no_signal"] = 100 * silent / len(listened)
     reports = [s.report for s in sessions if s.report]
     if reports:
         found["reports_complete"] = 100 * reports.count("complete") / len(reports)

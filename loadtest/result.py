@@ -17,6 +17,9 @@ from loadtest.figures import Summary
 VERSION = 1
 """Of this format: raised when a reader of the old one would go wrong."""
 
+MISSING = "missing"
+"""A report that was asked for and did not come."""
+
 
 class ResultError(ValueError):
     """The file is no result, or of another version."""
@@ -105,7 +108,7 @@ class SessionResult(BaseModel):
     late_ms: float = 0.0
     """The most that a packet left too late, joining too: the load generator's own lag."""
     report: str = ""
-    """complete, what it lacks, or empty when none was asked for."""
+    """complete, what it lacks, MISSING, or empty when none was asked for."""
     accounting: dict[str, dict[str, int]] = {}
     """By kind: received, processed, and dropped:REASON."""
     heard: Heard | None = None

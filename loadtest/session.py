@@ -17,7 +17,7 @@ from aiortc.exceptions import InvalidStateError
 from loadtest.client import REQUEST_TIMEOUT_S, Client, HeardHint
 from loadtest.expected import Expectation
 from loadtest.recording import Recording
-from loadtest.result import SessionResult
+from loadtest.result import MISSING, SessionResult
 from loadtest.stages import BusTap, SessionProbe, Stages
 from loadtest.whip import ClientError, Network, RefusedError, WhipConnection
 from services.runtime import tasks
@@ -126,6 +126,7 @@ class LoadSession:
                 self._ended_s = time.monotonic()
                 self._first_signal(client, started)
             await client.end()
+            self.result.report = MISSING
             report, _, _ = await client.report()
             self._read(report, client)
 

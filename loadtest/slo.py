@@ -64,11 +64,13 @@ SHARES = (
     "gateway_audio_dropped",
     "failed",
     "refused",
+    "no_signal",
     "reports_complete",
     "hints_recall",
     "hints_precision",
 )
-"""Per cent. Frames that the sampler left out as asked are not dropped."""
+"""Per cent. Frames that the sampler left out as asked are not dropped. no_signal: of the completed
+sessions, those that no analyzer said anything of; first_signal is of the others alone."""
 
 OF_ANY_ENDPOINT = ("join_", "failed", "refused", "loss_", "jitter_")
 """What metrics begin with that need no Greenroom: joining, and RTCP's reports."""

@@ -12,9 +12,12 @@ from greenroom.v1.session_pb2 import Consent, Question, QuestionStarted, Session
 from gateway.registry import Registry
 from loadtest.bus_replay import BusSession, looped, rebased
 from loadtest.capture import CaptureError, Writer, read
+from loadtest.client import Client
 from loadtest.record import record
+from loadtest.result import MISSING
 from loadtest.session import Target
 from loadtest.stages import BusTap, Stages
+from loadtest.whip import ClientError
 from services.runtime.bus import Bus, now_us
 
 QUESTION = Question(id="q1", text="Why?")
@@ -105,6 +108,20 @@ async def test_it_is_published_again_as_another_session(
         f.header.capture_time_us for f in frames
     ]
     assert frames[0].header.capture_time_us > began - 1_000_000
+
+
+async def test_a_report_that_never_comes_is_missing(
+    bus: Bus, nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_: Client) -> None:
+        raise ClientError("no report")
+
+    monkeypatch.setattr(Client, "report", never)
+    started, media = CaptureStarted(), [Captured(at_us=1)]
+    async with BusTap(nats_url, Stages()) as tap:
+        session = BusSession(bus, Target(url="http://none"), started, media, Stages(), tap)
+        await session.run(lambda: True, 0)
+    assert (session.result.error, session.result.report) == ("no report", MISSING)
 
 
 async def test_no_capture_without_consent(bus: Bus, nats_url: str, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from loadtest import measure, slo
 from loadtest.figures import Samples, summarize
 from loadtest.processes import Snapshot
-from loadtest.result import Heard, Point, ProcessResult, SessionResult
+from loadtest.result import MISSING, Heard, Point, ProcessResult, SessionResult
 from loadtest.slo import UNITS
 
 
@@ -44,6 +44,19 @@ def test_metrics_of_a_run() -> None:
     assert found["cores_per_session"] == found["face_cores_per_session"] == 0.2
     assert "glass_to_hint_p95" not in found
     assert found.keys() <= UNITS.keys()
+
+
+def test_what_never_came_counts() -> None:
+    """A report that was asked for in vain, and a session that no analyzer said anything of."""
+    heard = Heard(frames=100)
+    lucky = session(heard=heard, first_signal_ms=900.0)
+    silent = session(heard=heard)
+    failed = session(heard=heard, outcome="failed", report=MISSING)
+    found = measure.metrics([lucky, silent, silent, failed], {}, {}, 0)
+    assert found["first_signal_p95"] == 900
+    assert found["no_signal"] == round(200 / 3, 4)
+    assert found["reports_complete"] == 75
+    assert "no_signal" not in measure.metrics([session()], {}, {}, 0), "nobody listened"
 
 
 def test_what_a_session_costs_is_by_those_that_were_up() -> None:

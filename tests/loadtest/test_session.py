@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
+from loadtest.client import Client
 from loadtest.recording import EncodedPacket, Recording
+from loadtest.result import MISSING
 from loadtest.session import LoadSession, Target
 from loadtest.stages import Stages
-from loadtest.whip import Network
+from loadtest.whip import Network, WhipConnection
 
 CREATED = {
     "session_id": "s1",
@@ -49,6 +51,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[Whip], list[str]]:
     return serve
 
 
+async def refuse() -> httpx.Response:
+    return httpx.Response(503, text="full")
+
+
 def session() -> LoadSession:
     return LoadSession(Target(url="http://greenroom"), SOUND, Network(), Stages())
 
@@ -56,10 +62,7 @@ def session() -> LoadSession:
 async def test_a_session_that_is_refused_is_ended(asked: Callable[[Whip], list[str]]) -> None:
     """Else it keeps its place, and the analyzers keep it, for many minutes."""
 
-    async def full() -> httpx.Response:
-        return httpx.Response(503, text="full")
-
-    paths = asked(full)
+    paths = asked(refuse)
     one = session()
     await one.run(lambda: False, 1)
     assert one.result.outcome == "refused"
@@ -100,3 +103,23 @@ async def test_a_greenroom_that_is_gone_does_not_hold_up_the_end(
     async with asyncio.timeout(5):
         await one.run(lambda: False, 1)
     assert "does not answer" in one.result.error
+
+
+async def test_a_report_that_never_comes_is_missing(
+    asked: Callable[[Whip], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was asked for: among the reports it is one that is not complete."""
+
+    async def joined(client: Client, *_: object) -> None:
+        client.connection = WhipConnection(client._http, "", {})
+
+    async def sent(*_: object) -> None: ...
+
+    monkeypatch.setattr("loadtest.client.REPORT_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(Client, "join", joined)
+    monkeypatch.setattr(LoadSession, "_send", sent)
+    asked(refuse)
+    one = session()
+    await one.run(lambda: False, 1)
+    assert "no report after" in one.result.error
+    assert one.result.report == MISSING
