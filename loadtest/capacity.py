@@ -104,7 +104,8 @@ def _broken_off(search: Search, held: Result, why: str) -> Capacity:
 
 def culprits(held: Result | None, broken: Result) -> list[str]:
     """The broken objectives, the stages that grew, the processes without time left."""
-    words = [
+    words = ["no session came to its end"] if broken.all_lost else []
+    words += [
         f"{slo.metric} is {'not measured' if slo.value is None else f'{slo.value:.4g}'}, "
         f"must be {slo.bound}"
         for slo in broken.slo

@@ -215,8 +215,13 @@ class Result(BaseModel):
     prometheus: dict[str, float] = {}
 
     @property
+    def all_lost(self) -> bool:
+        return bool(self.sessions) and not any(s.outcome == "completed" for s in self.sessions)
+
+    @property
     def kept(self) -> bool:
-        return all(slo.kept for slo in self.slo)
+        """A run that lost every session has kept nothing, whatever its objectives are about."""
+        return not self.all_lost and all(slo.kept for slo in self.slo)
 
     def break_off(self, why: str) -> None:
         """What there is, is here; it is not what was asked for."""

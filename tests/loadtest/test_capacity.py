@@ -3,7 +3,7 @@
 import pytest
 
 from loadtest.capacity import Search, culprits, find
-from loadtest.result import Result
+from loadtest.result import Result, SessionResult
 from loadtest.run import RunError
 from loadtest.stages import BusError
 from tests.loadtest.made import result
@@ -81,6 +81,20 @@ def test_a_number_that_lets_no_session_through_is_too_large() -> None:
     assert (found.sessions, found.trusted) == (3, True)
     assert found.culprits == ["4 sessions: no session got through: timeout"]
     assert found.result.options.sessions == 3
+
+
+def test_a_number_at_which_every_session_is_lost_did_not_hold() -> None:
+    """Though what was measured before keeps every objective."""
+
+    def run(sessions: int) -> Result:
+        made = result(sessions)
+        outcome = "failed" if sessions > 1 else "completed"
+        made.sessions = [SessionResult(recording="a", outcome=outcome)] * sessions
+        return made
+
+    found = find(Search(limit=2), run)
+    assert (found.sessions, found.trusted) == (1, True)
+    assert found.culprits[0] == "no session came to its end"
 
 
 def test_nothing_gets_through_at_all() -> None:

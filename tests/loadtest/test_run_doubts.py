@@ -5,12 +5,16 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import httpx
+import pytest
 
 from loadtest.client import HeardHint
 from loadtest.processes import Endpoint
+from loadtest.recording import Recording
 from loadtest.result import Heard, Options, SessionResult
-from loadtest.run import LoadTest, Plan
-from loadtest.session import Target
+from loadtest.run import LoadTest, Plan, RunError
+from loadtest.session import LoadSession, Target
+from loadtest.stages import Stages
+from loadtest.whip import Network
 from services.runtime.bus import now_us
 
 MS = 1000
@@ -75,6 +79,22 @@ async def balancer(started_s: list[int]) -> AsyncIterator[str]:
 
     async with await asyncio.start_server(answer, "127.0.0.1") as server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/metrics"
+
+
+async def test_sessions_that_are_lost_late_keep_what_was_measured() -> None:
+    test = LoadTest(Plan(Target(), [], OPTIONS))
+    recording = Recording("a", 1.0, [], [])
+    lost = LoadSession(Target(), recording, Network(), Stages())
+    lost.result.error = "the connection was lost: failed"
+    test._sessions = [lost]
+    async with httpx.AsyncClient() as http:
+        with pytest.raises(RunError, match="no session got through: the connection was lost"):
+            await test._watch_over(http, 0.0, 0.0, [])
+        lost.result.join_ms = 200.0
+        await test._watch_over(http, 0.0, 0.0, [])
+    result = await asyncio.to_thread(test._result, 0.0, 0.0, 1.0)
+    assert result.metrics["failed"] == 100
+    assert not result.kept
 
 
 async def test_two_processes_at_one_address_are_not_taken_for_one() -> None:
