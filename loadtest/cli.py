@@ -15,6 +15,7 @@ import httpx
 import typer
 from aiortc import RTCIceServer
 from rich.console import Console
+from rich.markup import escape
 
 from deploy import folder
 from deploy.environment import SettingsError
@@ -168,16 +169,23 @@ def loadtest(
         plan = prepare(plan, recording or [], console)
         _set_aside(out)
         if find_capacity:
-            found = _capacity(plan, limit, console)
+            found = _search(plan, limit, console)
             result, trusted, kept = found.result, found.trusted, found.sessions > 0
         else:
-            result = _shown(plan, console)
+            found, result = None, _run(plan, console)
             trusted, kept = result.trusted, result.kept
         try:
             if ask_prometheus and not result.broken_off:
-                _ask(ask_prometheus, result, console)
-        finally:
-            _write(result, out, console)
+                _ask(ask_prometheus, result)
+        finally:  # first of all: nothing that is said of a result may lose it
+            _write(result, out)
+            if found:
+                _say_capacity(found, console)
+            else:
+                progress.summary(result, console)
+            if result.prometheus:
+                progress.from_prometheus(result, console)
+            _say_where(out, console)
     except ERRORS as error:
         print(f"greenroom: {error}", file=sys.stderr)
         raise typer.Exit(UNUSABLE) from error
@@ -186,12 +194,11 @@ def loadtest(
     raise typer.Exit(0 if kept else BROKEN)
 
 
-def _ask(url: str, result: Result, console: Console) -> None:
+def _ask(url: str, result: Result) -> None:
     options = result.options
     end = result.started + timedelta(seconds=options.ramp_s + options.duration_s)
     steady_s = max(1.0, options.duration_s - SETTLE_S)
     result.prometheus = prometheus.ask(url, end, steady_s)
-    progress.from_prometheus(result, console)
 
 
 def _check_choices(profile: str, codec: str, at: str) -> None:
@@ -300,23 +307,22 @@ def _with_recordings(plan: Plan, paths: list[Path], console: Console) -> Plan:
 
 
 def _warn(recording: Recording, console: Console) -> None:
+    name = escape(recording.name)
     if not recording.audio:
         console.print(
-            f"[yellow]{recording.name} has no audio:[/] voice and answers get nothing from it, "
+            f"[yellow]{name} has no audio:[/] voice and answers get nothing from it, "
             "and no hint on speech can come."
         )
     if not recording.video:
-        console.print(f"[yellow]{recording.name} has no video:[/] face and gesture get nothing.")
+        console.print(f"[yellow]{name} has no video:[/] face and gesture get nothing.")
 
 
-def _shown(plan: Plan, console: Console) -> Result:
+def _run(plan: Plan, console: Console) -> Result:
     with progress.shown(console) as show:
-        result = run(plan, show)
-    progress.summary(result, console)
-    return result
+        return run(plan, show)
 
 
-def _capacity(plan: Plan, limit: int, console: Console) -> capacity.Capacity:
+def _search(plan: Plan, limit: int, console: Console) -> capacity.Capacity:
     if not plan.objectives:
         plan = replace(plan, objectives=_default_objectives(plan.target))
     search = capacity.Search(min(limit, MAX_CAPACITY))
@@ -324,9 +330,14 @@ def _capacity(plan: Plan, limit: int, console: Console) -> capacity.Capacity:
     def at(sessions: int) -> Result:
         console.print(f"[bold]{sessions} sessions[/]")
         options = plan.options.model_copy(update={"sessions": sessions})
-        return _shown(replace(plan, options=options), console)
+        result = _run(replace(plan, options=options), console)
+        progress.summary(result, console)
+        return result
 
-    found = capacity.find(search, at)
+    return capacity.find(search, at)
+
+
+def _say_capacity(found: capacity.Capacity, console: Console) -> None:
     least = "" if found.trusted else "at least "
     unjudged = f" ({found.result.unjudged})" if found.result.unjudged else ""
     console.print(
@@ -338,20 +349,23 @@ def _capacity(plan: Plan, limit: int, console: Console) -> capacity.Capacity:
     elif not found.trusted:
         console.print("The search ended where figures can't be trusted, not at the system's limit:")
     elif not found.culprits:
-        console.print(f"Nothing broke up to {search.held}: raise --limit to go on.")
+        console.print(f"Nothing broke up to {found.sessions}: raise --limit to go on.")
     for words in found.culprits:
-        console.print(f"  {words}", highlight=False)
-    return found
+        console.print(f"  {escape(words)}", highlight=False)
 
 
-def _write(result: Result, out: Path, console: Console) -> None:
+def _write(result: Result, out: Path) -> None:
     try:
         result.write(out / RESULT)
         html.write(result, out / PAGE)
     except OSError as error:
         raise folder.FolderError(out, error, folder.ANOTHER_OUT) from error
+
+
+def _say_where(out: Path, console: Console) -> None:
     width = shutil.get_terminal_size().columns
-    console.print(f"Result: {out / RESULT} and {out / PAGE}", width=max(80, width))
+    words = escape(f"Result: {out / RESULT} and {out / PAGE}")
+    console.print(words, width=max(80, width))
 
 
 def compare(
@@ -366,9 +380,9 @@ def compare(
         print(f"greenroom: {error}", file=sys.stderr)
         raise typer.Exit(UNUSABLE) from error
     for words in comparing.differing_options(first, second):
-        console.print(f"[yellow]not alike[/] {words}", highlight=False)
+        console.print(f"[yellow]not alike[/] {escape(words)}", highlight=False)
     for words in comparing.doubts(first, second):
-        console.print(f"[bold red]can't be trusted[/] {words}", highlight=False)
+        console.print(f"[bold red]can't be trusted[/] {escape(words)}", highlight=False)
     console.print(comparing.table(first, second))
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
@@ -90,7 +91,7 @@ def figure(metric: str, value: float | None) -> str:
 def summary(result: Result, console: Console) -> None:
     options = result.options
     console.print(
-        f"\n[bold]{options.sessions} sessions[/] against {options.target}, "
+        f"\n[bold]{options.sessions} sessions[/] against {escape(options.target)}, "
         f"profile {options.profile}, {options.duration_s:.0f} s, {result.machine}"
     )
     table = Table(title="Latency, ms")
@@ -106,7 +107,10 @@ def summary(result: Result, console: Console) -> None:
             table.add_column(title, justify="left" if title == "process" else "right")
         for name, process in result.processes.items():
             table.add_row(
-                name, f"{process.cores:.3f}", f"{process.memory_mib:.0f}", str(process.files)
+                escape(name),
+                f"{process.cores:.3f}",
+                f"{process.memory_mib:.0f}",
+                str(process.files),
             )
         console.print(table)
     for name in sorted(set(result.metrics) - _of_stages(result)):
@@ -114,7 +118,7 @@ def summary(result: Result, console: Console) -> None:
             continue  # of a few sessions; the page and the JSON have them
         console.print(f"{name:<28} {figure(name, result.metrics[name])}", highlight=False)
     for error in sorted({s.error for s in result.sessions if s.error}):
-        console.print(f"[red]error[/] {error}", highlight=False)
+        console.print(f"[red]error[/] {escape(error)}", highlight=False)
     for slo in result.slo:
         console.print(
             f"{MARKS[slo.verdict]} {slo.metric} {slo.bound}: {figure(slo.metric, slo.value)}",
@@ -123,7 +127,9 @@ def summary(result: Result, console: Console) -> None:
     if result.unjudged:
         console.print(f"[yellow]{result.unjudged}[/]", highlight=False)
     for reason in result.distrust:
-        console.print(f"[bold red]These figures can't be trusted:[/] {reason}", highlight=False)
+        console.print(
+            f"[bold red]These figures can't be trusted:[/] {escape(reason)}", highlight=False
+        )
 
 
 def from_prometheus(result: Result, console: Console) -> None:
@@ -131,7 +137,7 @@ def from_prometheus(result: Result, console: Console) -> None:
     table.add_column("figure")
     table.add_column("value", justify="right")
     for name, value in result.prometheus.items():
-        table.add_row(name, f"{value:.4g}")
+        table.add_row(escape(name), f"{value:.4g}")
     console.print(table)
 
 

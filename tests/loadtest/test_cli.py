@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 from deploy.cli import app
 from deploy.ports import free_port
 from loadtest import cli
-from loadtest.result import Options
+from loadtest.result import Options, Result, read
 from loadtest.run import LoadTest, Plan
 from loadtest.session import LoadSession, Target
+from tests.loadtest.made import result
 from tests.system.conftest import free_range
 
 LOCAL = Target(url="http://127.0.0.1:8080")
@@ -106,6 +107,29 @@ def test_an_earlier_result_does_not_pass_for_the_new_one(tmp_path: Path) -> None
     cli._set_aside(tmp_path)
     assert not (tmp_path / "result.json").exists()
     assert (tmp_path / "earlier-result.json").read_text() == "old"
+
+
+def ran(
+    out: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str, made: Result | None = None
+) -> tuple[int, str]:
+    """(exit code, what was said) of a run that finds what is given, without any endpoint."""
+    monkeypatch.setattr(cli, "_check_answer", lambda _: None)
+    monkeypatch.setattr(cli, "_with_recordings", lambda plan, *_: plan)
+    monkeypatch.setattr(cli, "run", lambda *_: made or result())
+    command = ["loadtest", "--no-metrics", "--out", str(out), *arguments]
+    invoked = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
+    return invoked.exit_code, invoked.output
+
+
+def test_the_result_is_written_before_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("loadtest.progress.summary", closed)
+    ran(tmp_path, monkeypatch)
+    assert read(tmp_path / "result.json").metrics == result().metrics
 
 
 def test_a_setting_that_can_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
