@@ -4,6 +4,8 @@
     face_dropped: "< 5 %"
     first_hint_p95: "< 30 s if measured"
 
+Or line by line, ``glass_to_hint_p95 < 400 ms``, also as a list. A metric may have several bounds.
+
 A metric that was not measured breaks its objective, unless the bound says "if measured":
 an objective that nobody looked at has not been kept.
 """
@@ -102,6 +104,11 @@ SCALES = {
 }
 
 BOUND = re.compile(r"\s*(<=|>=|<|>|==)\s*(\d+\.?\d*|\.\d+)\s*([A-Za-z%]*)\s*(if measured)?\s*")
+PLAIN = re.compile(r"(?:-\s+)?(['\"]?)(?P<metric>\w+)\s*(?P<bound>(?:[<>]=?|==).*?)\1")
+"""An objective on a line of its own, also as a list's item."""
+
+QUOTES = 'put the bound in quotes, such as  hints_recall: ">= 90 %"'
+
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -133,14 +140,68 @@ class Objective:
 def load(path: Path) -> list[Objective]:
     """Raises SloError."""
     try:
-        content = yaml.safe_load(path.read_bytes())
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise SloError(f"{path}: can't be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SloError(f"{path}: is no YAML ({error})") from error
+    lines = _lines(text)
+    found = _plain(path, lines) if lines and PLAIN.fullmatch(lines[0][1]) else _mapping(path, text)
+    if not found:
+        raise SloError(f'{path}: must hold lines such as  glass_to_hint_p95: "< 400 ms"')
+    objectives = []
+    for number, metric, bound in found:
+        try:
+            objectives.append(objective(metric, bound))
+        except SloError as error:
+            raise SloError(f"{path}, line {number}: {error}") from error
+    return objectives
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    """What stands there besides comments, with the lines' numbers."""
+    found = [
+        (n, re.sub(r"(^|\s)#.*", "", line).strip()) for n, line in enumerate(text.splitlines(), 1)
+    ]
+    return [(number, line) for number, line in found if line]
+
+
+def _plain(path: Path, lines: list[tuple[int, str]]) -> list[tuple[int, str, str]]:
+    """Line by line: as YAML they would be one text, whose lines are gone."""
+    found = []
+    for number, line in lines:
+        match = PLAIN.fullmatch(line)
+        if match is None:
+            raise SloError(f"{path}, line {number}: write for example  glass_to_hint_p95 < 400 ms")
+        found.append((number, match["metric"], match["bound"]))
+    return found
+
+
+def _mapping(path: Path, text: str) -> list[tuple[int, str, str]]:
+    """By its nodes: of a metric with two bounds a dictionary would keep one."""
+    try:
+        root = yaml.compose(text, yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        number = error.problem_mark.line + 1 if error.problem_mark else 1
+        line = text.splitlines()[number - 1 : number]
+        advice = QUOTES if line and re.match(r"[^#\"']*:\s*>", line[0]) else f"({error.problem})"
+        raise SloError(f"{path}, line {number}: is no YAML: {advice}") from error
     except yaml.YAMLError as error:
         raise SloError(f"{path}: is no YAML ({error})") from error
-    if not isinstance(content, dict) or not content:
-        raise SloError(f'{path}: must hold lines such as  glass_to_hint_p95: "< 400 ms"')
-    return [objective(str(metric), str(text)) for metric, text in content.items()]
+    if not isinstance(root, yaml.MappingNode):
+        return []
+    found = []
+    for key, value in root.value:
+        number = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
+            raise SloError(
+                f"{path}, line {number}: objectives stand at the top level, each as  "
+                'glass_to_hint_p95: "< 400 ms"'
+            )
+        if value.style == ">":  # what YAML takes an unquoted > for
+            raise SloError(f"{path}, line {number}: {QUOTES}")
+        found.append((number, key.value, value.value))
+    return found
 
 
 def default(*, greenroom: bool = True) -> list[Objective]:

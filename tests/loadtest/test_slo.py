@@ -66,6 +66,48 @@ def test_a_file_that_holds_no_objectives(tmp_path: Path, content: bytes) -> None
         slo.load(path)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "glass_to_hint_p95 < 400 ms\nhints_recall >= 90 %",
+        "# ours\n- glass_to_hint_p95 < 400 ms # at most\n\n- 'hints_recall >= 90 %'\n",
+        'glass_to_hint_p95: "< 400 ms"\nhints_recall: ">= 90 %"\n',
+    ],
+)
+def test_the_forms_of_a_file(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "slo.yaml"
+    path.write_text(content)
+    found = [(one.metric, one.text) for one in slo.load(path)]
+    assert found == [("glass_to_hint_p95", "< 400 ms"), ("hints_recall", ">= 90 %")]
+
+
+def test_both_bounds_of_a_metric_count(tmp_path: Path) -> None:
+    path = tmp_path / "slo.yaml"
+    path.write_text('frames_per_second: "> 14"\nframes_per_second: "< 16"\n')
+    assert [one.text for one in slo.load(path)] == ["> 14", "< 16"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("hints_recall: >= 90 %", "put the bound in quotes"),
+        ("hints_recall: > 90 %", "put the bound in quotes"),
+        ("hints_recall: >9", "put the bound in quotes"),
+        ('slo:\n  failed: "< 4 %"', "at the top level"),
+        ('failed: "< 4 ms"', "failed is in %"),
+        ("a: b: c", "is no YAML"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, line: str, says: str) -> None:
+    path = tmp_path / "slo.yaml"
+    path.write_text(f'join_p95: "< 2 s"\n{line}\n')
+    with pytest.raises(slo.SloError, match=rf"slo\.yaml, line 2: .*{says}"):
+        slo.load(path)
+    path.write_text("join_p95 < 2 s\nfailed about 4 %\n")
+    with pytest.raises(slo.SloError, match="line 2: write for example"):
+        slo.load(path)
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(slo.SloError, match="can't be read"):
         slo.load(tmp_path / "none.yaml")
