@@ -224,7 +224,7 @@ def _checked_url(option: str, text: str) -> str:
 def _check_answer(target: Target) -> None:
     """Whatever it says: before recordings are encoded for nobody."""
     try:
-        httpx.get(target.name, timeout=ANSWER_TIMEOUT_S)
+        httpx.get(target.name, timeout=ANSWER_TIMEOUT_S, follow_redirects=True)
     except httpx.HTTPError as error:
         what_to_do = (
             "is the address right, and open from here?"

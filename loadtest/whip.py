@@ -113,10 +113,14 @@ class WhipConnection:
                 self._url,
                 content=connection.localDescription.sdp,
                 headers=self._headers | {"Content-Type": "application/sdp"},
+                follow_redirects=True,  # RFC 9725, 4.5; the token stays within its origin
             ),
             HTTPStatus.CREATED,
         )
-        self._resource = urljoin(str(answer.request.url), answer.headers.get("Location", ""))
+        if location := answer.headers.get("Location"):
+            self._resource = urljoin(str(answer.request.url), location)
+        if "Authorization" not in answer.request.headers:  # nor does it go there to leave
+            self._headers = {}
         try:
             description = RTCSessionDescription(answer.text, "answer")
             await connection.setRemoteDescription(description)
