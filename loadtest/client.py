@@ -57,7 +57,6 @@ class Client:
         self.session_id: str = created["session_id"]
         self.headers = {"Authorization": f"Bearer {created['token']}"}
         self.hints: list[HeardHint] = []
-        self.captions: list[dict[str, Any]] = []
         self.connection: WhipConnection | None = None
         self.first_analysis_s: float | None = None
         """Monotonic, when the gateway first passed on what an analyzer said."""
@@ -177,8 +176,6 @@ class Client:
         if self.first_analysis_s is None and message["type"] in ANALYSES:
             self.first_analysis_s = time.monotonic()
             self.analysed.set()
-        if message["type"] == "caption":
-            self.captions.append(message)
         if message["type"] != "hint":
             return
         if any(hint.message["id"] == message["id"] for hint in self.hints):

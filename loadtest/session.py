@@ -58,7 +58,6 @@ class LoadSession:
     result: SessionResult = field(init=False)
     connected: bool = field(init=False, default=False)
     probe: SessionProbe | None = field(init=False, default=None)
-    connection: WhipConnection | None = field(init=False, default=None)
     _asked_s: float = field(init=False, default=0.0)
     _ended_s: float = field(init=False, default=0.0)
     _heard: list[tuple[str, float]] = field(init=False, default_factory=list)
@@ -157,7 +156,7 @@ class LoadSession:
 
     async def _send(self, connection: WhipConnection, until: Callable[[], bool]) -> None:
         self.result.join_ms = connection.join_s * 1000
-        self.connection, self.connected = connection, True
+        self.connected = True
         sending = asyncio.create_task(connection.until_sent())
         try:
             while not until() and not sending.done():

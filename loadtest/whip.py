@@ -55,11 +55,9 @@ class Sent:
     """What a kind's sender knows: its own counts, and the receiver's RTCP reports."""
 
     packets: int
-    bytes: int
     lost: int
     """By the receiver's last report; retransmissions may have filled in."""
     jitter_s: float
-    round_trip_s: float | None
 
 
 class WhipConnection:
@@ -181,10 +179,8 @@ class WhipConnection:
             remote = heard.get(own.kind)
             result[own.kind] = Sent(
                 own.packetsSent,
-                own.bytesSent,
                 max(0, remote.packetsLost) if remote else 0,
                 remote.jitter / CLOCK_RATES[own.kind] if remote else 0.0,
-                remote.roundTripTime if remote else None,
             )
         return result
 
