@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from loadtest.processes import kind_of
 from loadtest.result import Result
 from loadtest.run import RunError
 from loadtest.stages import BusError
@@ -121,7 +122,7 @@ def culprits(held: Result | None, broken: Result) -> list[str]:
     words += [
         f"process {name} used {process.cores:.2f} cores: its analysis thread is full"
         for name, process in broken.processes.items()
-        if process.cores >= SATURATED_CORES and name != "gateway"
+        if process.cores >= SATURATED_CORES and kind_of(name) != "gateway"
     ]
     used = sum(process.cores for process in broken.processes.values())
     if broken.processes:

@@ -107,7 +107,7 @@ def loadtest(
         bool, typer.Option("--find-capacity", help="raise the sessions until an objective breaks")
     ] = False,
     limit: Annotated[
-        int, typer.Option(min=1, help="sessions that --find-capacity tries at most")
+        int, typer.Option(min=1, max=MAX_CAPACITY, help="the most that --find-capacity tries")
     ] = 24,
     ice_server: Annotated[list[str] | None, typer.Option(help="stun: or turn: URL")] = None,
     ice_username: Annotated[str, typer.Option()] = "",
@@ -151,6 +151,10 @@ def loadtest(
             asyncio.run(turn.check(server))
         if ask_prometheus:
             prometheus.check(ask_prometheus)
+        if whip and (nats or burn):
+            raise RunError("--nats and --burn need a Greenroom: leave them out with --whip")
+        if find_capacity and sessions != 1:
+            raise RunError("--find-capacity tries numbers of its own: say --limit, not --sessions")
         if (burn or at == "bus") and not nats:
             raise RunError("this reads from and writes to the bus: give --nats URL")
         if at == "bus" and profile != "perfect":
@@ -174,18 +178,22 @@ def loadtest(
         else:
             found, result = None, _run(plan, console)
             trusted, kept = result.trusted, result.kept
+        unasked = ""
         try:
             if ask_prometheus and not result.broken_off:
                 _ask(ask_prometheus, result)
-        finally:  # first of all: nothing that is said of a result may lose it
-            _write(result, out)
-            if found:
-                _say_capacity(found, console)
-            else:
-                progress.summary(result, console)
-            if result.prometheus:
-                progress.from_prometheus(result, console)
-            _say_where(out, console)
+        except prometheus.PrometheusError as error:  # the verdict does not rest on it
+            unasked = str(error)
+        _write(result, out)  # first of all: nothing that is said of a result may lose it
+        if found:
+            _say_capacity(found, console)
+        else:
+            progress.summary(result, console)
+        if result.prometheus:
+            progress.from_prometheus(result, console)
+        if unasked:
+            print(f"greenroom: {unasked}", file=sys.stderr)
+        _say_where(out, console)
     except ERRORS as error:
         print(f"greenroom: {error}", file=sys.stderr)
         raise typer.Exit(UNUSABLE) from error
@@ -256,8 +264,12 @@ def _endpoints(named: list[str], target: Target) -> list[Endpoint]:
         endpoints = []
         for text in named:
             name, sign, url = text.partition("=")
-            if not sign:
-                raise RunError(f"--metrics {text}: write NAME=URL, such as face=http://host:9401")
+            if not (sign and name):
+                raise RunError(
+                    f"--metrics {text}: write NAME=URL, such as face=http://host:9401/metrics"
+                )
+            if any(name == endpoint.name for endpoint in endpoints):
+                raise RunError(f"--metrics {text}: {name} is named twice; write {name}-0, {name}-1")
             endpoints.append(Endpoint(name, _checked_url("--metrics", url)))
         return endpoints
     if target.whip:
@@ -325,7 +337,7 @@ def _run(plan: Plan, console: Console) -> Result:
 def _search(plan: Plan, limit: int, console: Console) -> capacity.Capacity:
     if not plan.objectives:
         plan = replace(plan, objectives=_default_objectives(plan.target))
-    search = capacity.Search(min(limit, MAX_CAPACITY))
+    search = capacity.Search(limit)
 
     def at(sessions: int) -> Result:
         console.print(f"[bold]{sessions} sessions[/]")

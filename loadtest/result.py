@@ -241,17 +241,22 @@ class Result(BaseModel):
         path.write_text(self.model_dump_json(indent=1) + "\n")
 
 
+class _Versioned(BaseModel):
+    version: int
+
+
 def read(path: Path) -> Result:
     """Raises ResultError."""
     try:
-        result = Result.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        found = _Versioned.model_validate_json(content).version
+        if found != VERSION:  # before the rest: another version's may look like no result at all
+            raise ResultError(
+                f"{path}: has version {found}, this Greenroom reads {VERSION}; "
+                "compare with the Greenroom that wrote it"
+            )
+        return Result.model_validate_json(content)
     except OSError as error:
         raise ResultError(f"{path}: can't be read ({error.strerror})") from error
     except ValidationError as error:
         raise ResultError(f"{path}: is no result of greenroom loadtest") from error
-    if result.version != VERSION:
-        raise ResultError(
-            f"{path}: has version {result.version}, this Greenroom reads {VERSION}; "
-            "compare with the Greenroom that wrote it"
-        )
-    return result

@@ -3,7 +3,7 @@
 import pytest
 
 from loadtest.capacity import Search, culprits, find
-from loadtest.result import Result, SessionResult
+from loadtest.result import ProcessResult, Result, SessionResult
 from loadtest.run import RunError
 from loadtest.stages import BusError
 from tests.loadtest.made import result
@@ -133,6 +133,12 @@ def test_a_run_that_was_broken_off_ends_the_search() -> None:
     assert (found.sessions, found.trusted) == (1, False)
     assert found.result.options.sessions == 1
     assert "2 sessions: the run was broken off after 5 of 60 s" in found.result.distrust[0]
+
+
+def test_a_gateway_has_more_than_one_thread() -> None:
+    broken = result(8, kept=False)
+    broken.processes = {"gateway-0": ProcessResult(cores=1.5, memory_mib=1, files=1)}
+    assert not any("thread is full" in word for word in culprits(None, broken))
 
 
 def test_what_broke_is_named() -> None:

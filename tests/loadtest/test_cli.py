@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from deploy.cli import app
 from deploy.ports import free_port
 from loadtest import cli
+from loadtest.prometheus import PrometheusError
 from loadtest.result import Options, Result, read
 from loadtest.run import LoadTest, Plan
 from loadtest.session import LoadSession, Target
@@ -130,6 +131,36 @@ def test_the_result_is_written_before_it_is_said(
     monkeypatch.setattr("loadtest.progress.summary", closed)
     ran(tmp_path, monkeypatch)
     assert read(tmp_path / "result.json").metrics == result().metrics
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("--whip http://h --nats nats://h", "need a Greenroom"),
+        ("--whip http://h --burn", "need a Greenroom"),
+        ("--find-capacity --sessions 4", "say --limit"),
+        ("--metrics =http://h/metrics", "such as face=http://host:9401/metrics"),
+        ("--metrics a=http://h/metrics --metrics a=http://i/metrics", "a is named twice"),
+        ("--find-capacity --limit 257", "or equal to 256"),
+    ],
+)
+def test_what_does_not_go_together(tmp_path: Path, arguments: str, says: str) -> None:
+    assert says in said(*arguments.split(), "--out", str(tmp_path))
+
+
+def test_a_prometheus_that_fails_at_the_end_leaves_the_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise PrometheusError("does not answer")
+
+    monkeypatch.setattr("loadtest.prometheus.check", lambda _: None)
+    monkeypatch.setattr("loadtest.prometheus.ask", away)
+    asking = ("--prometheus", "http://h")
+    for kept, code in ((True, 0), (False, cli.BROKEN)):
+        got, words = ran(tmp_path, monkeypatch, *asking, made=result(kept=kept))
+        assert got == code, words
+        assert "does not answer" in words
 
 
 def test_a_setting_that_can_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ def test_written_and_read_back(tmp_path: Path) -> None:
 def test_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     result().write(path)
-    content = json.loads(path.read_text()) | {"version": 99}
+    content = json.loads(path.read_text()) | {"version": 99, "options": "as nobody knows them"}
     path.write_text(json.dumps(content))
     with pytest.raises(ResultError, match="version 99"):
         read(path)
