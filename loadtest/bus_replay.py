@@ -65,6 +65,7 @@ class BusSession:
         candidate = candidate_id_of(new_token())
         try:
             info, token = await self._registry.create(candidate, questions, consent, True)
+            self.result.session_id = info.session_id
             probe = await self.tap.listen(info.session_id)
             self.result.heard = probe.heard
             self.result.join_ms = (time.monotonic() - started) * 1000

@@ -261,7 +261,7 @@ def _default_objectives(target: Target) -> list[slo.Objective]:
 def _endpoints(named: list[str], target: Target) -> list[Endpoint]:
     """Those named; otherwise the gateway's, and on this machine those of `greenroom run`."""
     if named:
-        endpoints = []
+        endpoints: list[Endpoint] = []
         for text in named:
             name, sign, url = text.partition("=")
             if not (sign and name):

@@ -62,15 +62,29 @@ def _live(status: Status) -> Group:
 
 @contextmanager
 def shown(console: Console) -> Iterator[Show]:
-    """Live on a terminal, a line every few seconds elsewhere."""
+    """Live on a terminal, a line every few seconds elsewhere. The first session's id once."""
+    named = False
+
+    def name(status: Status) -> None:
+        nonlocal named
+        if status.session_id and not named:
+            named = True
+            console.print(f"First session: {escape(status.session_id)}", highlight=False)
+
     if console.is_terminal:
         with Live(console=console, transient=True, auto_refresh=False) as live:
-            yield lambda status: live.update(_live(status), refresh=True)
+
+            def update(status: Status) -> None:
+                name(status)
+                live.update(_live(status), refresh=True)
+
+            yield update
         return
     last = -LINE_EVERY_S
 
     def line(status: Status) -> None:
         nonlocal last
+        name(status)
         if status.elapsed_s - last < LINE_EVERY_S:
             return
         last = status.elapsed_s

@@ -20,6 +20,13 @@ VERSION = 1
 MISSING = "missing"
 """A report that was asked for and did not come."""
 
+PERCENTILES = ("_p50", "_p95", "_p99", "_max")
+WITHOUT_BUS = (
+    *("join_", "first_", "hint_delivery_", "glass_to_hint_"),
+    *("packet_late_", "jitter_", "generator_lag_"),
+)
+"""Latencies that are measured without --nats: missing, they did not happen."""
+
 
 class ResultError(ValueError):
     """The file is no result, or of another version."""
@@ -92,6 +99,8 @@ class SessionResult(BaseModel):
     """One session, from its client's side."""
 
     recording: str
+    session_id: str = ""
+    """What greenroom record takes; empty before there is one, and in older results."""
     outcome: str
     """completed, refused (503), or failed."""
     error: str = ""
@@ -231,11 +240,16 @@ class Result(BaseModel):
     @property
     def unjudged(self) -> str:
         """What the objectives leave open, in words; empty when nothing."""
-        count = sum(slo.verdict == "not judged" for slo in self.slo)
-        if not count:
+        unseen = [slo.metric for slo in self.slo if slo.verdict == "not judged"]
+        if not unseen:
             return ""
-        why = "they were not measured" if self.options.nats else "latency by stage needs --nats"
-        return f"{count} of {len(self.slo)} objectives were not judged: {why}"
+        by_bus = [m for m in unseen if m.endswith(PERCENTILES) and not m.startswith(WITHOUT_BUS)]
+        why = "they were not measured"
+        if by_bus and not self.options.nats:
+            why = "latency by stage needs --nats"
+            if len(by_bus) < len(unseen):
+                why += ", the others were not measured"
+        return f"{len(unseen)} of {len(self.slo)} objectives were not judged: {why}"
 
     def write(self, path: Path) -> None:
         path.write_text(self.model_dump_json(indent=1) + "\n")

@@ -90,6 +90,8 @@ class Status:
     hints: int
     lag_ms: float
     stages: Stages
+    session_id: str = ""
+    """Of the first session that is connected, for greenroom record."""
 
 
 Show = Callable[[Status], None]
@@ -299,6 +301,7 @@ class LoadTest:
             sum(len(result.hints) for result in results),
             self._watch.recent_ms,
             self._stages,
+            next((s.result.session_id for s in self._sessions if s.connected), ""),
         )
 
     # --- afterwards

@@ -110,6 +110,7 @@ class LoadSession:
             Client.create(self.target.url, body, self._hint) as client,
             self._listening(client.session_id),
         ):
+            self.result.session_id = client.session_id
             started = time.monotonic()
             await client.join(self.recording, seconds, self.network)
             assert client.connection is not None

@@ -7,6 +7,8 @@ from rich.console import Console
 
 from loadtest import progress
 from loadtest.result import ProcessResult, SessionResult, SloResult
+from loadtest.run import Status
+from loadtest.stages import Stages
 from tests.loadtest.made import result
 
 
@@ -48,4 +50,19 @@ def test_what_others_say_is_no_markup() -> None:
 
 
 def test_what_needs_the_bus_says_so() -> None:
-    assert "1 of 3 objectives were not judged: latency by stage needs --nats" in said(nats=False)
+    made = result()
+    unseen = SloResult(metric="face_p95", bound="< 1 s if measured", value=None, kept=True)
+    made.slo.append(unseen)
+    assert made.unjudged == "1 of 2 objectives were not judged: latency by stage needs --nats"
+    made.slo.append(unseen.model_copy(update={"metric": "glass_to_hint_p95"}))
+    assert made.unjudged.endswith("needs --nats, the others were not measured")
+    hints = "1 of 3 objectives were not judged: they were not measured"
+    assert hints in said(nats=False), "hints come without the bus too"
+
+
+def test_the_first_session_is_named_once() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    with progress.shown(console) as show:
+        for session_id in ("", "abc", "abc"):
+            show(Status(0, 9, 1, 1, 0, 0, 0, 0, Stages(), session_id))
+    assert cast(io.StringIO, console.file).getvalue().count("First session: abc") == 1

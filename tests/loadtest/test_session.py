@@ -66,6 +66,7 @@ async def test_a_session_that_is_refused_is_ended(asked: Callable[[Whip], list[s
     one = session()
     await one.run(lambda: False, 1)
     assert one.result.outcome == "refused"
+    assert one.result.session_id == "s1"
     assert paths.count("/api/sessions/s1/end") == 1
 
 
