@@ -20,6 +20,7 @@ from typing import Any, cast
 import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
+from av.stream import Disposition
 
 from loadtest import burn as marks
 from loadtest.layers import ENCODER_OPTIONS, upper_layer
@@ -213,13 +214,14 @@ def _transcode(
     *,
     marked: bool,
 ) -> None:
-    # All streams before the first packet: the header names them.
-    video = _VideoEncoder(source, sink, codec, marked=marked) if source.streams.video else None
+    # All streams before the first packet: the header names them. A cover is no video.
+    moving = [s for s in source.streams.video if not s.disposition & Disposition.attached_pic]
+    video = _VideoEncoder(source, moving[0], sink, codec, marked=marked) if moving else None
     audio = _AudioEncoder(sink, marked=marked) if source.streams.audio else None
     if video is None and audio is None:
         raise RecordingError(f"{path}: holds neither video nor sound")
     # Both kinds in one pass, as they lie in the file: the copy is then interleaved too.
-    for frame in source.decode(*source.streams.video[:1], *source.streams.audio[:1]):
+    for frame in source.decode(*moving[:1], *source.streams.audio[:1]):
         if isinstance(frame, av.VideoFrame) and video is not None:
             video.add(frame)
         elif isinstance(frame, av.AudioFrame) and audio is not None:
@@ -235,12 +237,13 @@ class _VideoEncoder:
     def __init__(
         self,
         source: av.container.InputContainer,
+        stream: av.VideoStream,
         sink: av.container.OutputContainer,
         codec: VideoCodec,
         *,
         marked: bool,
     ) -> None:
-        first = next(source.decode(video=0), None)
+        first = next(source.decode(stream), None)
         source.seek(0)
         if first is None:
             raise RecordingError("the video stream holds no picture")

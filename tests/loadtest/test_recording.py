@@ -101,6 +101,27 @@ def test_an_unknown_codec(shared_data: Path, codec: str) -> None:
         load(shared_data / CLIP, codec=codec)
 
 
+def test_a_cover_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "song.mp3"
+    with av.open(str(path), "w") as sink:
+        stream = sink.add_stream("libmp3lame", rate=48_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4_800), np.int16), "s16", "mono")
+        frame.sample_rate = 48_000
+        for piece in av.AudioResampler("s16p", "mono", 48_000, 1_152).resample(frame):
+            sink.mux(stream.encode(piece))
+        sink.mux(stream.encode(None))
+    cover = JpegEncoder(64, 85).encode(av.VideoFrame(64, 64, "yuv420p"))[0]
+    body = b"\0image/jpeg\0\x03\0" + cover
+    apic = b"APIC" + len(body).to_bytes(4, "big") + b"\0\0" + body
+    size = bytes(len(apic) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    path.write_bytes(b"ID3\x03\0\0" + size + apic + path.read_bytes())
+    with av.open(str(path)) as source:
+        assert source.streams.video, "FFmpeg takes the cover for one"
+    made = load(path, tmp_path / "cache")
+    assert made.audio
+    assert not made.video
+
+
 def test_what_is_no_recording(tmp_path: Path) -> None:
     path = tmp_path / "words.mp4"
     path.write_text("not a video")
