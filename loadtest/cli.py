@@ -361,7 +361,8 @@ def _say_capacity(found: capacity.Capacity, console: Console) -> None:
     elif not found.trusted:
         console.print("The search ended where figures can't be trusted, not at the system's limit:")
     elif not found.culprits:
-        console.print(f"Nothing broke up to {found.sessions}: raise --limit to go on.")
+        further = "" if found.sessions >= MAX_CAPACITY else ": raise --limit to go on"
+        console.print(f"Nothing broke up to {found.sessions}{further}.")
     for words in found.culprits:
         console.print(f"  {escape(words)}", highlight=False)
 
