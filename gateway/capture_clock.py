@@ -30,7 +30,11 @@ WINDOW_US = 15 * MICROSECONDS
 
 
 class WallClock:
-    """Tells when this machine's wall clock was set: by its distance from the monotonic one."""
+    """Tells when this machine's wall clock was set: by its distance from the monotonic one.
+
+    (Set back, it stops a stream's capture times, which never go backwards, until it is there
+    again.)
+    """
 
     def __init__(self) -> None:
         self._ahead_us: int | None = None

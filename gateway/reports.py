@@ -82,11 +82,11 @@ async def report(
                 {"Retry-After": str(REPORT_RETRY_S)},
             )
         raise _failed(error) from error
-    return _report_response(got)
+    return _report_response(got, wanted)
 
 
-def _report_response(got: GetReportResponse) -> Response:
-    if got.html:
+def _report_response(got: GetReportResponse, wanted: GetReportRequest) -> Response:
+    if wanted.html:
         # It carries its own styles and no script that this origin would have to trust.
         headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
         return Response(got.html, media_type="text/html", headers=headers)
@@ -140,7 +140,7 @@ async def own_report(
     if session_id not in {summary.session_id for summary in summaries}:
         raise _failed_not_found()
     wanted = GetReportRequest(session_id=session_id, html=format == "html")
-    return _report_response(await _full(context, wanted))
+    return _report_response(await _full(context, wanted), wanted)
 
 
 async def _full(context: Context, wanted: GetReportRequest) -> GetReportResponse:

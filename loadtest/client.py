@@ -82,8 +82,10 @@ class Client:
                 yield client
             finally:
                 await tasks.end([events, *client._telling])
-                await client._end_anyway()
-                await client.leave()
+                try:
+                    await client._end_anyway()
+                finally:
+                    await client.leave()
 
     async def join(
         self, recording: Recording, duration_s: float | None = None, network: Network | None = None

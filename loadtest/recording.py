@@ -37,7 +37,7 @@ OPUS_RATE = 48_000
 OPUS_SAMPLES = 960
 """20 ms, what browsers send."""
 
-ENCODING = "640-30-1500k-opus-20ms-v2"
+ENCODING = "640-30-1500k-opus-20ms-v3"
 """Part of the cache's key: change it when the encoding changes."""
 
 MEDIA_SUFFIXES = frozenset(

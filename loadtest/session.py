@@ -58,6 +58,8 @@ class LoadSession:
     result: SessionResult = field(init=False)
     connected: bool = field(init=False, default=False)
     probe: SessionProbe | None = field(init=False, default=None)
+    _sent_s: float = field(init=False, default=0.0)
+    """When the recording began to be sent."""
     _asked_s: float = field(init=False, default=0.0)
     _ended_s: float = field(init=False, default=0.0)
     _heard: list[tuple[str, float]] = field(init=False, default_factory=list)
@@ -113,6 +115,7 @@ class LoadSession:
             self.result.session_id = client.session_id
             started = time.monotonic()
             await client.join(self.recording, seconds, self.network)
+            self._sent_s = time.monotonic()
             assert client.connection is not None
             if self.probe and self.recording.burnt:
                 self.probe.watch_burnt(client.connection.tracks)
@@ -198,7 +201,8 @@ class LoadSession:
         kinds += ["voice"] if self.recording.audio else []
         self.result.read(report, kinds, len(client.created["questions"]))
         if self.expectation:
-            length_s = min(self._ended_s - self._asked_s, self.recording.duration_s)
+            first_pass_s = self._sent_s + self.recording.duration_s - self._asked_s
+            length_s = min(self._ended_s - self._asked_s, first_pass_s)
             found = self.expectation.judge(self._heard, length_s)
             self.result.hints_expected, self.result.hints_found = found.expected, found.found
             self.result.hints_judged, self.result.hints_wrong = found.judged, found.wrong

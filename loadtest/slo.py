@@ -140,7 +140,7 @@ class Objective:
 def load(path: Path) -> list[Objective]:
     """Raises SloError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # as Windows' editors write it
     except OSError as error:
         raise SloError(f"{path}: can't be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -159,11 +159,11 @@ def load(path: Path) -> list[Objective]:
 
 
 def _lines(text: str) -> list[tuple[int, str]]:
-    """What stands there besides comments, with the lines' numbers."""
+    """What stands there besides comments and YAML's start, with the lines' numbers."""
     found = [
         (n, re.sub(r"(^|\s)#.*", "", line).strip()) for n, line in enumerate(text.splitlines(), 1)
     ]
-    return [(number, line) for number, line in found if line]
+    return [(number, line) for number, line in found if line and line != "---"]
 
 
 def _plain(path: Path, lines: list[tuple[int, str]]) -> list[tuple[int, str, str]]:

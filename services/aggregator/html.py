@@ -180,7 +180,8 @@ def _at(milliseconds: int, report: Report) -> str:
 
 
 def _x(milliseconds: float, report: Report) -> float:
-    return round(PLOT_LEFT + _length(milliseconds - _began_ms(report), report), 1)
+    shown = max(0, milliseconds - _began_ms(report))
+    return round(PLOT_LEFT + _length(shown, report), 1)
 
 
 def _length(milliseconds: float, report: Report) -> float:
@@ -248,7 +249,9 @@ def _timeline(report: Report, places: list[str]) -> dict[str, object]:
             marks = [
                 {
                     "x": _x(moment.start_ms, report),
-                    "width": max(1.5, _length(moment.end_ms - moment.start_ms, report)),
+                    "width": max(
+                        1.5, round(_x(moment.end_ms, report) - _x(moment.start_ms, report), 1)
+                    ),
                     "title": f"{words} at {_at(moment.start_ms, report)}",
                 }
                 for moment in moments

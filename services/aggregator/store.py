@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from greenroom.v1.report_pb2 import Report
@@ -17,11 +18,16 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, defer, mapped_column
 
 from services.aggregator.report import to_json
 
+log = structlog.get_logger(__name__)
+
 CONNECTIONS = 4
 """At most, each with a thread of its own on SQLite: reports are short work."""
 
 OWNER_ONLY = 0o600
 """A report says what was said."""
+
+NO_PATHS = (":memory:", "file:")
+"""Databases that are no file, or whose URI names it (https://sqlite.org/uri.html)."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -59,8 +65,8 @@ class Store:
             event.listen(self._engine.sync_engine, "connect", _set_pragmas)
 
     async def __aenter__(self) -> Store:
-        file = self._engine.url.database
-        if self._engine.dialect.name == "sqlite" and file and file != ":memory:":
+        file = self._engine.url.database or ""
+        if self._engine.dialect.name == "sqlite" and file and not file.startswith(NO_PATHS):
             await asyncio.to_thread(_make_private, Path(file))
         async with self._engine.begin() as connection:
             await connection.run_sync(_migrate)
@@ -132,8 +138,15 @@ class Store:
 
 def _make_private(file: Path) -> None:
     """Nobody else's on this machine; SQLite gives the files beside it the same mode."""
-    file.touch(mode=OWNER_ONLY)
-    file.chmod(OWNER_ONLY)
+    if not file.exists():
+        file.touch(mode=OWNER_ONLY)
+    for each in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+        try:
+            each.chmod(OWNER_ONLY)
+        except FileNotFoundError:
+            pass
+        except PermissionError:
+            log.warning("the reports' file is another user's: who may read it is theirs to say")
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:

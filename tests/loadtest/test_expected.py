@@ -52,7 +52,8 @@ def test_a_recording_that_is_sent_again_is_judged_by_its_first_pass() -> None:
     session = LoadSession(
         Target(), recording, Network(), Stages(), expectation=Expectation(hints=[want])
     )
-    session._heard = [("look_up", 14.0), ("look_up", 44.5 + 14.0)]
+    session._sent_s = -3.0  # the first question comes a little after the recording's beginning
+    session._heard = [("look_up", 14.0), ("look_up", 44.5 - 3.0 + 2.0)]
     session._ended_s = 90.0
     session._read({}, cast(Client, SimpleNamespace(created={"questions": []})))
     result = session.result

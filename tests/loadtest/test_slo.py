@@ -70,13 +70,14 @@ def test_a_file_that_holds_no_objectives(tmp_path: Path, content: bytes) -> None
     "content",
     [
         "glass_to_hint_p95 < 400 ms\nhints_recall >= 90 %",
+        "\ufeff---\n- glass_to_hint_p95 < 400 ms\n- hints_recall >= 90 %",
         "# ours\n- glass_to_hint_p95 < 400 ms # at most\n\n- 'hints_recall >= 90 %'\n",
         'glass_to_hint_p95: "< 400 ms"\nhints_recall: ">= 90 %"\n',
     ],
 )
 def test_the_forms_of_a_file(tmp_path: Path, content: str) -> None:
     path = tmp_path / "slo.yaml"
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     found = [(one.metric, one.text) for one in slo.load(path)]
     assert found == [("glass_to_hint_p95", "< 400 ms"), ("hints_recall", ">= 90 %")]
 

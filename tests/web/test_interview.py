@@ -381,6 +381,25 @@ async def test_the_chosen_camera_is_asked_for_and_no_other(page: Page) -> None:
     ]
 
 
+async def test_a_camera_that_can_not_be_chosen_leaves_the_one_that_is_open(page: Page) -> None:
+    """And trying again does not go on about the other one."""
+    await page.goto("/#/progress")
+    refused = await page.evaluate(
+        """async () => {
+          const { Devices } = await import('/lib/devices.js');
+          const devices = new Devices();
+          const wanted = { camera: true, microphone: true };
+          await devices.open(wanted, {});
+          const open = devices.track('camera');
+          await devices.choose('camera', 'no such camera');
+          const said = devices.refused.size;
+          await devices.open(wanted, {});
+          return [said, devices.refused.size, devices.track('camera') === open];
+        }"""
+    )
+    assert refused == [1, 0, True]
+
+
 async def test_a_recording_goes_by_the_gateways_clock(page: Page) -> None:
     """As the report does, which has to find its moments in it."""
     await page.add_init_script("{ const now = Date.now; Date.now = () => now() + 60_000; }")

@@ -43,6 +43,8 @@ export class Devices {
    */
   async open(wanted, preferences) {
     const devices = /** @type {Device[]} */ (['camera', 'microphone']);
+    // What is open was refused as another device, which had been chosen in its place.
+    for (const device of devices) if (this.track(device)) this.refused.delete(device);
     const missing = devices.filter((device) => wanted[device] && !this.track(device));
     // Asked together, the browser asks the candidate once.
     if (missing.length > 1 && (await this.#request(missing, preferences)) === null) return;

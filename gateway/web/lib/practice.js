@@ -290,7 +290,8 @@ export class Practice extends EventTarget {
   /** @param {Partial<Running>} changes */
   #remember(changes) {
     this.running = { ...this.running, ...changes };
-    this.store.running = this.running;
+    // Over, or erased by another tab: then it shall not come back.
+    if (this.store.running?.created.session_id === this.id) this.store.running = this.running;
   }
 
   // --- the end

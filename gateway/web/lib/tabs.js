@@ -12,6 +12,7 @@ export class TabLock {
     this.onStolen = onStolen;
     /** @type {(() => void) | null} */
     this.letGo = null;
+    this.released = false;
   }
 
   get held() {
@@ -37,7 +38,7 @@ export class TabLock {
       navigator.locks
         .request(NAME, options, (lock) => {
           done(lock !== null);
-          if (lock === null) return undefined;
+          if (lock === null || this.released) return undefined;
           return new Promise((/** @type {(value?: unknown) => void} */ release) => {
             this.letGo = release;
           });
@@ -49,7 +50,9 @@ export class TabLock {
     });
   }
 
+  /** For good: a lock that is still being asked for is let go of as it comes. */
   release() {
+    this.released = true;
     this.letGo?.();
     this.letGo = null;
   }

@@ -143,7 +143,7 @@ export function notices(context, practice, signal) {
    */
   function lookForMuted() {
     const before = silent;
-    silent = practice.paused
+    silent = practice.paused || practice.asking
       ? null
       : DEVICES.find((name) => practice.devices.track(name)?.muted) ?? null;
     if (silent !== before || silent === silentTold) return;

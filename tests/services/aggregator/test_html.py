@@ -10,7 +10,7 @@ from greenroom.v1.signals_pb2 import DisfluencySpan, PointResult, StarResult, Te
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.aggregator.html import parts, render
+from services.aggregator.html import PLOT_LEFT, parts, render
 from services.aggregator.wording import clock, duration, figure, shown, usual
 from services.runtime.measures import MEASURES
 from tests.services.aggregator.streams import (
@@ -23,6 +23,7 @@ from tests.services.aggregator.streams import (
     closing,
     evaluated,
     happened,
+    in_order,
     opening,
     report,
     sessions,
@@ -139,6 +140,16 @@ def test_times_count_from_the_first_question() -> None:
     assert "0:00 to 0:30" in html
     assert "pause at 0:10" in html
     assert '<rect class="bar" x="90.0" y="12" width="550.0"' in html
+
+
+def test_what_began_in_the_set_up_is_drawn_from_the_first_question_on() -> None:
+    """An event belongs where its middle is: it may begin before the plots do."""
+    silent = happened(VoiceEvent(type=VoiceEvent.PAUSE), 296, 306)
+    html = render(report(in_order([*set_up_first(), silent])))
+    marks = re.findall(r'class="mark" x="([-.\d]+)" y="\d+" width="([.\d]+)"', html)
+    assert marks
+    assert all(float(x) >= PLOT_LEFT for x, _ in marks), marks
+    assert max(float(width) for _, width in marks) == pytest.approx(550 * 6 / 30, abs=0.2)
 
 
 def test_questions_are_called_as_in_the_interview() -> None:
