@@ -44,6 +44,7 @@ class Greenroom:
     log: Path
     supervisor: psutil.Process
     metrics_base_port: int
+    killed: int = 0
 
     def process(self, module: str) -> psutil.Process:
         """The process of ``python -m module``."""
@@ -54,6 +55,7 @@ class Greenroom:
 
     def kill(self, module: str) -> None:
         """SIGKILL: no goodbye."""
+        self.killed += 1
         self.process(module).kill()
 
 
@@ -126,8 +128,11 @@ def free_range() -> int:
 
 
 def stop(greenroom: Greenroom) -> None:
+    """Nothing ended by itself meanwhile: the supervisor would have hidden that."""
     greenroom.supervisor.terminate()
     greenroom.supervisor.wait(STOP_TIMEOUT_S)
+    said = greenroom.log.read_text()
+    assert said.count("; starts again") == greenroom.killed, said[-5_000:]
 
 
 @pytest.fixture(scope="module")

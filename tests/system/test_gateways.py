@@ -59,6 +59,7 @@ def test_an_idle_connection_is_kept_for_longer_than_its_clients_do(greenroom: Gr
 async def test_one_dies(greenroom: Greenroom) -> None:
     """The other answers at once."""
     first, _ = await asyncio.to_thread(gateways, greenroom)
+    greenroom.killed += 1
     await asyncio.to_thread(first.kill)
     await asyncio.to_thread(first.wait, 10)
     for _ in range(10):

@@ -72,6 +72,7 @@ def check_accounting(got: Replay, *, surely: Set[str] = ANALYZERS) -> None:
         accounted = int(counts.get("processed", 0)) + int(counts.get("pending", 0))
         accounted += sum(int(n) for n in counts.get("dropped", {}).values())
         assert int(counts.get("received", 0)) == accounted, coverage
+        assert "error" not in counts.get("dropped", {}), "an analyzer raised"
         if coverage["kind"] in got.finished or coverage["kind"] not in ANALYZERS:
             assert counts.get("final"), coverage
             assert "pending" not in counts

@@ -212,6 +212,7 @@ SETTLE_S = 60.0
 class Held:
     """What a process holds."""
 
+    pid: int
     threads: int
     files: int
     memory: int
@@ -222,7 +223,8 @@ def over(before: dict[str, Held], after: dict[str, Held]) -> list[str]:
     return [
         f"{module}: {before[module]} -> {held}"
         for module, held in after.items()
-        if held.threads > before[module].threads + 1
+        if held.pid != before[module].pid
+        or held.threads > before[module].threads + 1
         or held.files > before[module].files + 2
         or held.memory > before[module].memory * (1 + MEMORY_GROWTH)
     ]
@@ -238,7 +240,7 @@ async def test_sessions_leave_nothing_behind(greenroom: Greenroom, shared_data: 
     def count() -> dict[str, Held]:
         processes = {module: greenroom.process(module) for module in modules}
         return {
-            module: Held(p.num_threads(), p.num_fds(), p.memory_info().rss)
+            module: Held(p.pid, p.num_threads(), p.num_fds(), p.memory_info().rss)
             for module, p in processes.items()
         }
 

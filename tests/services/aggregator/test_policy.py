@@ -105,8 +105,12 @@ def test_no_stream_of_signals_breaks_the_policy(stream: list[Message]) -> None:
 @settings(max_examples=20)
 @given(sessions(live_hints=False))
 def test_no_live_hints_means_none(stream: list[Message]) -> None:
+    assert not hints_of(stream)
+
+
+def hints_of(stream: list[Message]) -> list[Hint]:
     fold = Fold(SESSION)
-    assert not [hint for message in stream if (hint := fold.take(message))]
+    return [hint for message in stream if (hint := fold.take(message))]
 
 
 def trigger(at_s: float, *, positive: bool, silent: bool = False, sure: float = 0.9) -> Trigger:
@@ -164,17 +168,20 @@ def test_no_hint_without_a_question_or_after_the_end() -> None:
 def test_a_whole_answer_gets_praise_then_a_correction() -> None:
     """Good eye contact first, then looking away: through the fold, with face states as the
     camera gives them at 15 frames a second."""
-    stream = in_order(
-        [
-            *opening(),
-            *voice(0, 60),
-            *face(0, 20, eye_contact=0.95),
-            *face(20, 60, eye_contact=0.0),
-        ]
-    )
-    fold = Fold(SESSION)
-    hints = [hint for message in stream if (hint := fold.take(message))]
+
+    def stream(*, live_hints: bool) -> list[Message]:
+        return in_order(
+            [
+                *opening(live_hints=live_hints),
+                *voice(0, 60),
+                *face(0, 20, eye_contact=0.95),
+                *face(20, 60, eye_contact=0.0),
+            ]
+        )
+
+    hints = hints_of(stream(live_hints=True))
     assert [hint.trigger for hint in hints] == ["good_eye_contact", "look_up"]
+    assert not hints_of(stream(live_hints=False))
 
 
 def test_no_hint_while_the_practice_is_paused_and_a_fresh_window_after() -> None:
