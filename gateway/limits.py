@@ -45,7 +45,7 @@ class BodyLimit:
         response = answer(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"The body is larger than {self._limit} bytes.",
-            "Send a shorter resume or job description.",
+            "Send less: a shorter resume, job description or offer.",
         )
         await response(scope, receive, send)
 

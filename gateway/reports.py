@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 from fastapi import APIRouter, Request, Response
@@ -31,6 +31,8 @@ router = APIRouter(
 
 REPORT_RETRY_S = 1
 
+Format = Literal["json", "html"]
+
 
 def _failed_not_found() -> ApiError:
     return ApiError(
@@ -56,7 +58,7 @@ def _failed(error: grpc.aio.AioRpcError) -> ApiError:
 async def report(
     request: Request,
     session_id: str,
-    format: str = "json",
+    format: Format = "json",
     authorization: Authorization = None,
 ) -> Response:
     """The report as JSON or, with ?format=html, as a page that stands alone.
@@ -132,7 +134,10 @@ async def own_reports(
 
 @router.get("/candidates/me/reports/{session_id}")
 async def own_report(
-    request: Request, session_id: str, format: str = "json", authorization: Authorization = None
+    request: Request,
+    session_id: str,
+    format: Format = "json",
+    authorization: Authorization = None,
 ) -> Response:
     """A past report in full, as JSON or with ?format=html as a page that stands alone."""
     context = context_of(request)

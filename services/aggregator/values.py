@@ -255,9 +255,9 @@ class Values:
         else:
             for measure, event in BRIEF.items():
                 self._rate(measure, event, seen_s)
-        self._measure_gaze(seen_s)
+        self._measure_gaze()
 
-    def _measure_gaze(self, seen_s: float) -> None:
+    def _measure_gaze(self) -> None:
         calibrated = [
             w
             for w in self._face

@@ -41,7 +41,8 @@ BRIEF_MEAN_S = 2.0
 BRIEF_SHAPES = ("mouthPress", "browDown", "noseSneer", "mouthStretch", "browOuterUp")
 
 TOO_SMALL, TOO_DARK, CUT_OFF = 0.12, 0.18, 0.02
-"""Face width over the picture's, luma 0..1, and distance to the edge over the picture's side."""
+"""Face width over the picture's; mean of R, G and B, 0..1; distance to the edge over the picture's
+side."""
 
 FRAMING_AFTER_US = 2 * MICROSECONDS
 LOST_AFTER_US = 500_000

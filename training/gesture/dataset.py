@@ -58,9 +58,6 @@ SEEN_PHOTOS = {
 }
 """The photos of that folder, labelled by eye for this project."""
 
-HELD_OUT_CLIPS = ("latentsync_demo2_standing", "asl_hungry", "asl_want")
-"""Two people whose hands are never trained on."""
-
 TRAINED_CLIPS = (
     "asl_again", "asl_bird", "asl_book", "asl_brother", "asl_help", "asl_no", "asl_please",
     "asl_school", "asl_sorry", "asl_thanks", "asl_walk", "asl_yes", "latentsync_demo1_outdoor",

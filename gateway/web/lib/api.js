@@ -30,18 +30,7 @@
  */
 
 /**
- * @typedef {object} SessionState
- * @property {string} session_id
- * @property {'waiting' | 'connected' | 'disconnected' | 'ended'} state
- * @property {number} expires_at
- * @property {boolean} live_hints
- * @property {Question[]} questions
- * @property {string | null} current_question
- */
-
-/**
  * @typedef {object} SessionRequest
- * @property {string} [candidate_name]
  * @property {string} [role]
  * @property {object | string | null} [resume]
  * @property {object | string | null} [job]
@@ -104,14 +93,6 @@ export class Api {
     const { now_ms, ...created } = await this.#json('POST', '/api/sessions', token, body);
     this.store.candidateToken = created.candidate_token;
     return { ...created, ahead_ms: Date.now() - now_ms };
-  }
-
-  /**
-   * @param {string} id
-   * @returns {Promise<SessionState>}
-   */
-  session(id) {
-    return this.#json('GET', `/api/sessions/${id}`, this.#sessionToken(id));
   }
 
   /**

@@ -17,11 +17,12 @@ import { WhipConnection } from './whip.js';
  */
 
 const WATCH_MS = 500;
-const SILENT_MS = 2_000;
-/** The gateway reports at least every 1.5 s: nothing for this long means a dead path. */
 
-const OFFER_MS = 2_500;
+/** The gateway reports at least every 1.5 s: nothing for this long means a dead path. */
+const SILENT_MS = 2_000;
+
 /** For the gateway's answer; longer with each attempt, for a gateway that is slow. */
+const OFFER_MS = 2_500;
 
 const CONNECT_MS = 6_000;
 const FIRST_PAUSE_MS = 250;

@@ -107,6 +107,6 @@ export const CHANGE_WORDS = {
   more: 'More than before',
   less: 'Less than before',
   same: 'About the same',
-  unsure: 'How sure it is, is not known',
+  unsure: 'Can’t be told: its range is not known',
   unknown: 'Not known in both',
 };

@@ -25,7 +25,7 @@
  *   star: Marked[], disfluencies: Marked[], moments: Moment[], strengths: Claim[],
  *   weaknesses: Claim[], suggestions: Suggestion[]}} Question */
 /** @typedef {{measure: string, times: number[], values: number[]}} Series */
-/** @typedef {{id: string, startedMs: number, began: number, duration: number, practised: number, affect: boolean,
+/** @typedef {{id: string, startedMs: number, began: number, duration: number, practised: number,
  *   notSeen: string[], questions: Question[], values: Value[], scores: Score[],
  *   strengths: Claim[], weaknesses: Claim[], time: Claim[], suggestions: Suggestion[],
  *   series: Series[], moments: Moment[]}} Report */
@@ -56,7 +56,6 @@ export function readReport(json, measures) {
     began: Number(list(json.questions)[0]?.start_ms ?? 0),
     duration: Number(json.duration_ms ?? 0),
     practised: Number(json.practised_ms ?? json.duration_ms ?? 0),
-    affect: Boolean(json.affect),
     notSeen: list(json.coverage).map((each) => String(each.note ?? '')).filter(Boolean),
     questions: numbered(list(json.questions)).map(([number, each]) =>
       question(each, number, startedUs, hints),

@@ -14,7 +14,6 @@ from services.runtime.questions import BankQuestion, ResumeError, bank, choose
 
 QUESTIONS = pytest.mark.parametrize("question", bank(), ids=lambda question: question.id)
 
-FAST_AND_SLOW_WORDS_A_MINUTE = 130, 160
 SHORTEST_ANSWER_S, LONGEST_ANSWER_S = 60, 150
 
 

@@ -293,7 +293,7 @@ class Moment(_message.Message):
     start_ms: _builtins.int
     end_ms: _builtins.int
     type: _builtins.str
-    """blink, pause, filled_pause, look_away, fidget, hint, ..."""
+    """blink, pause, filled_pause, look_away, fidget, ..."""
     detail: _builtins.str
     confidence: _builtins.float
     def __init__(
@@ -482,7 +482,7 @@ class Series(_message.Message):
     def time_ms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def value(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """NaN where not seen"""
+        """none for times at which nothing was seen"""
 
     def __init__(
         self,
