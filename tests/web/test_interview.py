@@ -640,6 +640,21 @@ async def test_one_practice_at_a_time(page: Page, context: BrowserContext) -> No
     assert not troubles
 
 
+async def test_choices_are_not_changed_under_another_tab(
+    page: Page, context: BrowserContext
+) -> None:
+    """Which has begun what these choices led to: changing them would erase it."""
+    await choose(page)
+    second = await context.new_page()
+    troubles = watch(second)
+    await second.goto("/")
+    await start(second)
+    await page.get_by_role("button", name="Change my choices").click()
+    await expect(page.get_by_text("Your interview is open in another tab")).to_be_visible()
+    await end_now(second)
+    assert not troubles
+
+
 async def test_each_of_the_last_sessions_has_its_own_token(page: Page) -> None:
     await page.goto("/")
     kept = await page.evaluate(

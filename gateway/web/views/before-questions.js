@@ -51,9 +51,13 @@ export async function questions(root, context, practice, steps) {
  * Back to the choices: the session that was made for them is removed everywhere.
  * @param {Context} context
  * @param {Practice} practice
- * @param {{about: () => void}} steps
+ * @param {{about: () => void, setup: () => void}} steps
  */
 export async function startOver(context, practice, steps) {
+  if (!(await practice.lock.take())) {
+    steps.setup(); // another tab has begun it, which is told there
+    return;
+  }
   await context.api.eraseSession(practice.id).catch((problem) => {
     // One that is left over ends by itself, empty.
     if (!(problem instanceof ApiProblem)) throw problem;

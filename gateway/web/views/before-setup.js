@@ -22,7 +22,7 @@ const RING = 2 * Math.PI * 20;
  * @param {HTMLElement} root
  * @param {Context} context
  * @param {Practice} practice
- * @param {{about: () => void}} steps
+ * @param {{about: () => void, setup: () => void}} steps
  * @returns {Promise<Cleanup>}
  */
 export async function setup(root, context, practice, steps) {
