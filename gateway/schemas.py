@@ -40,8 +40,6 @@ class QuestionRequest(Request):
 
 
 class SessionRequest(Request):
-    """For the page alone: it is neither stored nor sent on."""
-
     role: Annotated[str, Field(max_length=100)] = ""
     resume: dict[str, Any] | Text | None = None
     """JSON Resume, or plain text."""
