@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
 import nats.errors
@@ -23,7 +21,7 @@ from gateway.live import LiveSession, session_ended
 from gateway.load import Load
 from gateway.registry import Registry
 from gateway.settings import GatewaySettings
-from services.runtime import scheduling
+from gateway.video import decoder_threads
 from services.runtime.bus import Bus, now_us
 from services.runtime.media import MICROSECONDS
 
@@ -76,8 +74,7 @@ class Sessions:
         self._gone: set[str] = set()
         """Live here, but ended or erased by another gateway."""
         self._opening = asyncio.Lock()
-        # Decoding releases the GIL: a thread for each core is all that helps.
-        self._executor = ThreadPoolExecutor(os.cpu_count() or 1, "decode", scheduling.be_patient)
+        self._executor = decoder_threads()
         self._adopted_us = now_us()
         self._wall = WallClock()
         self._orphans: set[str] = set()

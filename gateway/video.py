@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from greenroom.v1.media_pb2 import VideoFrame
 
 from gateway.assembly import EncodedFrame
 from gateway.capture_clock import CaptureClock
+from services.runtime import scheduling
 from services.runtime.bus import now_us
 from services.runtime.ledger import Ledger
 from services.runtime.media import MAX_AGE_US, MICROSECONDS
@@ -116,6 +118,12 @@ class Waiting:
     frame: EncodedFrame
     capture_us: int
     since_us: int
+
+
+def decoder_threads() -> ThreadPoolExecutor:
+    """For all sessions of a process. Decoding releases the GIL: a thread for each core is all that
+    helps."""
+    return ThreadPoolExecutor(os.cpu_count() or 1, "decode", scheduling.be_patient)
 
 
 class VideoReceiver:

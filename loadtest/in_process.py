@@ -7,23 +7,22 @@ as loadtest/peers do, so that `make bench-peers` can measure it beside them.
 from __future__ import annotations
 
 import asyncio
-import os
-from concurrent.futures import ThreadPoolExecutor
 
 from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
 
+from gateway.audio import SAMPLE_BYTES
 from gateway.peer import MediaSink, Peer
 from gateway.settings import GatewaySettings
+from gateway.video import decoder_threads
 from loadtest.peers.server import Counts, serve
 from services.runtime import process, scheduling
 from services.runtime.ledger import Ledger
 from services.runtime.media import SAMPLE_RATE
 
-SAMPLE_BYTES = 2
 CONSENTED = frozenset({"audio", "video"})
 
 _settings = GatewaySettings()
-_decoders = ThreadPoolExecutor(os.cpu_count() or 1, "decode", scheduling.be_patient)
+_decoders = decoder_threads()
 _closing: set[asyncio.Task[None]] = set()
 
 
