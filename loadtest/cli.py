@@ -309,7 +309,7 @@ def _with_recordings(plan: Plan, paths: list[Path], console: Console) -> Plan:
     beside = {made.path: expected.beside(made.path) for made in recordings}
     found = {path: known for path, known in beside.items() if known is not None}
     names = [recording.name for recording in recordings]
-    digests = [digest(recording.path) for recording in recordings]
+    digests = [recording.digest for recording in recordings]
     return replace(
         plan,
         recordings=recordings,

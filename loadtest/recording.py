@@ -101,6 +101,8 @@ class Recording:
     """Whether pictures and sound carry their own identity (loadtest/burn.py)."""
     layered: bool = False
     """Whether the video has two temporal layers (loadtest/layers.py)."""
+    digest: str = ""
+    """Of the file's content."""
 
     def without(self, kind: str) -> Recording:
         """The same without its "video" or "audio"."""
@@ -168,7 +170,14 @@ def load(
         if layered:
             how = replace(how, options=how.options | ENCODER_OPTIONS)
         _encode(path, encoded, how, marked=burn)
-    made = replace(_read(path.name, encoded), path=path, codec=codec, burnt=burn, layered=layered)
+    made = replace(
+        _read(path.name, encoded),
+        path=path,
+        codec=codec,
+        burnt=burn,
+        layered=layered,
+        digest=content,
+    )
     if layered:
         upper = upper_layer(packet.key for packet in made.video)
         video = [replace(p, upper=u) for p, u in zip(made.video, upper, strict=True)]
