@@ -6,6 +6,7 @@ import { underWay } from '../lib/practice.js';
 import { about, problemNotice } from './before-about.js';
 import { questions } from './before-questions.js';
 import { setup } from './before-setup.js';
+import { elsewhere } from './elsewhere.js';
 
 /** @typedef {import('../app.js').Context} Context */
 /** @typedef {import('../app.js').Cleanup} Cleanup */
@@ -48,7 +49,7 @@ export async function show(root, context) {
       to(async (place) => {
         const practice = underWay(api, store);
         if (practice === null) return about(place, context, steps.questions);
-        if (!(await practice.lock.take())) return elsewhere(place, context);
+        if (!(await practice.lock.take())) return takenElsewhere(place, context);
         return setup(place, context, practice, steps);
       }),
   };
@@ -64,30 +65,9 @@ export async function show(root, context) {
   return () => leave?.();
 }
 
-/**
- * @param {HTMLElement} root
- * @param {Context} context
- */
-function elsewhere(root, context) {
-  async function takeOver() {
-    await underWay(context.api, context.store)?.lock.take(true);
-    context.navigate('#/');
-  }
-
-  fill(
-    root,
-    el(
-      'section',
-      { class: 'card' },
-      el('h1', null, 'Your interview is open in another tab'),
-      el('p', null, 'Go on in that tab, or take it over here: the other one then stops.'),
-      el(
-        'div',
-        { class: 'row' },
-        el('button', { class: 'primary', on: { click: takeOver } }, 'Take over here'),
-      ),
-    ),
-  );
+/** @param {HTMLElement} root @param {Context} context */
+function takenElsewhere(root, context) {
+  fill(root, elsewhere(context, 'Your interview is open in another tab', '#/'));
 }
 
 /**
@@ -132,7 +112,7 @@ function unfinished(root, context, practice, anew) {
     fill(place, el('p', { role: 'status' }, 'Finishing …'));
     // It may go on in another tab, where nobody has asked for its end.
     if (!(await practice.lock.take())) {
-      elsewhere(root, context);
+      takenElsewhere(root, context);
       return;
     }
     try {

@@ -10,6 +10,7 @@ import { lengthInWords } from './before-questions.js';
 import { captions } from './during-captions.js';
 import { hintPlace } from './during-hint.js';
 import { notices } from './during-notices.js';
+import { elsewhere } from './elsewhere.js';
 
 /** @typedef {import('../app.js').Context} Context */
 /** @typedef {import('../app.js').Cleanup} Cleanup */
@@ -29,7 +30,7 @@ export async function show(root, context) {
     return undefined;
   }
   if (!(await practice.lock.take())) {
-    fill(root, elsewhere(context));
+    takenElsewhere(root, context);
     return undefined;
   }
   return interview(root, context, practice);
@@ -202,7 +203,7 @@ async function interview(root, context, practice) {
   practice.on('state', signal, (state) => {
     if (state === 'over' && practice.problem) fill(root, ended(practice));
     else if (state === 'over') context.navigate(`#/report/${practice.id}`);
-    else if (state === 'moved') fill(root, elsewhere(context));
+    else if (state === 'moved') takenElsewhere(root, context);
     if (state === 'over' || state === 'moved') root.querySelector('h1')?.focus();
   });
   practice.on('devices', signal, look);
@@ -284,20 +285,9 @@ function endDialog(end) {
   return dialog;
 }
 
-/** @param {Context} context */
-function elsewhere(context) {
-  async function takeOver() {
-    // Once taken from, a tab needs a new one of its own.
-    await underWay(context.api, context.store)?.lock.take(true);
-    context.navigate('#/interview'); // as the other tab has left it
-  }
-  return el(
-    'section',
-    { class: 'card' },
-    el('h1', { tabindex: '-1' }, 'Your interview runs in another tab'),
-    el('p', null, 'Go on in that tab, or take it over here: the other one then stops.'),
-    el('button', { class: 'primary', on: { click: takeOver } }, 'Take over here'),
-  );
+/** @param {HTMLElement} root @param {Context} context */
+function takenElsewhere(root, context) {
+  fill(root, elsewhere(context, 'Your interview runs in another tab', '#/interview'));
 }
 
 /** @param {Practice} practice */
