@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from gateway import receive
 from gateway.capture_clock import NTP_TO_UNIX_S
+from gateway.peer import Peer
 from gateway.receive import (
     MAX_SOURCES,
     MAX_WAITING,
@@ -150,11 +151,25 @@ def test_the_rate_is_what_aiortc_counts(packets: list[tuple[int, int, bool]]) ->
         assert ours.rate(now_ms) == theirs.rate(now_ms)
 
 
+async def answered(gateway: Gateway, kind: str) -> tuple[RTCPeerConnection, str, Peer]:
+    """A client that offers to send, the answer that it does not know yet, and the peer that gave
+    it."""
+    session = await gateway.create()
+    client = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    client.addTransceiver(kind, "sendonly")
+    await client.setLocalDescription(await client.createOffer())
+    answer = await session.offer(client.localDescription.sdp)
+    assert answer.status_code == 201, answer.text
+    live = gateway.context.sessions.get(session.id)
+    assert live
+    assert live.peer
+    return client, answer.text, live.peer
+
+
 async def test_a_camera_that_comes_back_blocks_nothing(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """aiortc's own counter would go through a gap of any length for as long."""
-    session = await gateway.create()
     erase = RateCounter._erase_old
 
     def erased(self: RateCounter, now_ms: int) -> None:
@@ -163,20 +178,13 @@ async def test_a_camera_that_comes_back_blocks_nothing(
         erase(self, now_ms)
 
     monkeypatch.setattr(RateCounter, "_erase_old", erased)
-    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    connection.addTransceiver("video", "sendonly")
-    await connection.setLocalDescription(await connection.createOffer())
-    answer = await session.offer(connection.localDescription.sdp)
-    assert answer.status_code == 201, answer.text
-    live = gateway.context.sessions.get(session.id)
-    assert live
-    assert live.peer
-    (receiver,) = (t.receiver for t in live.peer._connection.getTransceivers())
+    client, _, peer = await answered(gateway, "video")
+    (receiver,) = (t.receiver for t in peer._connection.getTransceivers())
     estimator = getattr(receiver, "_RTCRtpReceiver__remote_bitrate_estimator")  # noqa: B009
     for now_ms in (0, 5, 600_000, 600_005, 10**12):
         estimator.add(now_ms, 1, 1_200, 1)
     assert estimator.incoming_bitrate.rate(10**12 + 999) == 8 * 1_200
-    await connection.close()
+    await client.close()
 
 
 async def test_only_the_first_packets_go_the_long_way(
@@ -258,23 +266,15 @@ async def test_forged_and_malformed_datagrams_are_nothing(gateway: Gateway, bus:
 
 async def test_datagrams_before_the_connection_stands_are_not_all_kept(gateway: Gateway) -> None:
     """Whatever they are like; what is to be said afterwards is still heard."""
-    session = await gateway.create()
-    client = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    client.addTransceiver("audio", "sendonly")
-    await client.setLocalDescription(await client.createOffer())
-    answer = await session.offer(client.localDescription.sdp)
-    assert answer.status_code == 201, answer.text
-    live = gateway.context.sessions.get(session.id)
-    assert live
-    assert live.peer
-    (transport,) = live.peer._path._transports
+    client, answer, peer = await answered(gateway, "audio")
+    (transport,) = peer._path._transports
     ice: Any = transport.transport._connection
     for datagram in (b"\x80" + bytes(40), b"\x16" + bytes(40), bytes(40)):
         for protocol in ice._protocols:
             for _ in range(MAX_WAITING):
                 protocol.datagram_received(datagram, ("192.0.2.1", 5_000))
     assert ice._queue.qsize() == MAX_WAITING
-    await client.setRemoteDescription(RTCSessionDescription(answer.text, "answer"))
+    await client.setRemoteDescription(RTCSessionDescription(answer, "answer"))
     await connected(client)
     await client.close()
 
