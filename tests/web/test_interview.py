@@ -7,18 +7,13 @@ import re
 import signal
 import time
 
-from playwright.async_api import Browser, BrowserContext, Locator, Page, Playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.system.conftest import Greenroom
 from tests.web.conftest import (
-    LAPTOP,
     MODULE_LOOP,
     PHONE,
-    FakeMedia,
-    launch,
     network_process,
-    service_process,
-    watch,
 )
 from tests.web.interview import (
     CALIBRATED,
@@ -223,103 +218,6 @@ async def test_an_answer_goes_on_when_the_question_read_aloud_is_not_asked(page:
     assert len(report["questions"]) == 2
 
 
-async def test_permission_denied_then_given_for_sound_alone(
-    browser: Browser, greenroom: Greenroom
-) -> None:
-    async with await browser.new_context(base_url=greenroom.url, viewport=LAPTOP) as context:
-        page = await context.new_page()
-        await choose(page)
-        await set_up(page)
-        await expect(page.get_by_text("does not let Greenroom use the camera")).to_be_visible()
-        await expect(page.get_by_text("does not let Greenroom use the microphone")).to_be_visible()
-        await expect(page.get_by_role("button", name="Start the interview")).to_be_disabled()
-        await context.grant_permissions(["microphone"], origin=greenroom.url)
-        await page.get_by_role("button", name="Try again").first.click()
-        await expect(page.get_by_text("You can also go on with sound alone.")).to_be_visible()
-        await expect(page.get_by_text("Greenroom use the microphone")).to_be_hidden()
-        await start(page)
-        await heard_anew(page)
-
-
-async def test_no_camera(playwright: Playwright, media: FakeMedia, greenroom: Greenroom) -> None:
-    flags = [
-        "--use-fake-device-for-media-stream=device-count=0",
-        f"--use-file-for-fake-audio-capture={media.audio}",
-    ]
-    browser = await launch(playwright, flags)
-    async with await browser.new_context(base_url=greenroom.url) as context:
-        await context.grant_permissions(["camera", "microphone"], origin=greenroom.url)
-        page = await context.new_page()
-        await choose(page)
-        await set_up(page)
-        await expect(page.get_by_text("No camera was found.")).to_be_visible()
-        await start(page)
-        for _ in range(2):  # the first caption may be of what was said before the question
-            await heard_anew(page)
-        report = await finish(page)
-        assert words(report)
-    await browser.close()
-
-
-async def test_no_microphone(context: BrowserContext) -> None:
-    """Chromium's fake devices always include a microphone: what the browser of a machine
-    without one says is put in its place."""
-    await context.add_init_script(
-        """const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-        navigator.mediaDevices.getUserMedia = async (wanted) => {
-            if (wanted.audio) throw new DOMException('', 'NotFoundError');
-            return open(wanted);
-        };"""
-    )
-    page = await context.new_page()
-    await choose(page)
-    await set_up(page)
-    await expect(page.get_by_text("No microphone was found.")).to_be_visible()
-    await expect(page.get_by_text("You can also go on with the picture alone.")).to_be_visible()
-    await start(page)
-    await page.wait_for_timeout(3_000)
-    report = await finish(page)
-    assert not words(report)
-
-
-async def test_each_device_is_opened_and_sent_once(page: Page) -> None:
-    """Also by who starts without the check."""
-    await page.add_init_script(
-        """window.peers = [];
-        const Own = window.RTCPeerConnection;
-        window.RTCPeerConnection = class extends Own {
-            constructor(...given) { super(...given); window.peers.push(this); }
-        };"""
-    )
-    await begin(page)
-    sent = "window.peers.at(-1).getSenders().flatMap(s => s.track ? [s.track.kind] : []).sort()"
-    assert await page.evaluate(sent) == ["audio", "video"]
-    await end_now(page)
-
-
-async def test_who_leaves_while_the_browser_asks_is_not_seen(page: Page) -> None:
-    """The candidate goes elsewhere, then answers the browser's question after all."""
-    await page.add_init_script(
-        """const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-        const answered = new Promise((allow) => (window.allow = allow));
-        window.opened = [];
-        navigator.mediaDevices.getUserMedia = async (wanted) => {
-            await answered;
-            const stream = await open(wanted);
-            window.opened.push(...stream.getTracks());
-            return stream;
-        };"""
-    )
-    await choose(page)
-    await set_up(page)
-    await page.get_by_role("link", name="Progress").click()
-    await expect(page.get_by_role("heading", name="Progress")).to_be_visible()
-    await page.evaluate("window.allow()")
-    off = "window.opened.length === 2 && window.opened.every(t => t.readyState === 'ended')"
-    while not await page.evaluate(off):
-        await page.wait_for_timeout(50)
-
-
 async def test_nothing_is_asked_before_there_is_a_connection(page: Page) -> None:
     """Whoever starts without the check is told why it does not begin."""
     full = {"error": "All places are taken at the moment.", "what_to_do": "Try again."}
@@ -352,52 +250,6 @@ async def test_a_practice_that_ends_during_set_up_says_so(page: Page) -> None:
     await expect(page.get_by_role("heading", name="This practice has ended")).to_be_visible()
     await page.get_by_role("button", name="Start a new practice").click()
     await expect(page.get_by_role("button", name="Choose my questions")).to_be_visible()
-
-
-async def test_the_chosen_camera_is_asked_for_and_no_other(page: Page) -> None:
-    """A remembered one is a wish: it may be gone."""
-    await page.goto("/#/progress")
-    asked = await page.evaluate(
-        """async () => {
-          const { Devices } = await import('/lib/devices.js');
-          const asked = [];
-          navigator.mediaDevices.getUserMedia = async ({ video, audio }) => {
-            asked.push([video, audio].map((each) => each && [each.facingMode, each.deviceId]));
-            return new MediaStream();
-          };
-          const devices = new Devices();
-          await devices.open({ camera: true, microphone: false }, {});
-          await devices.open({ camera: true, microphone: false }, { camera: 'a' });
-          await devices.choose('camera', 'b');
-          await devices.choose('microphone', 'c');
-          return JSON.stringify(asked);
-        }"""
-    )
-    assert json.loads(asked) == [
-        [["user", None], None],
-        [[None, "a"], None],
-        [[None, {"exact": "b"}], None],
-        [None, [None, {"exact": "c"}]],
-    ]
-
-
-async def test_a_camera_that_can_not_be_chosen_leaves_the_one_that_is_open(page: Page) -> None:
-    """And trying again does not go on about the other one."""
-    await page.goto("/#/progress")
-    refused = await page.evaluate(
-        """async () => {
-          const { Devices } = await import('/lib/devices.js');
-          const devices = new Devices();
-          const wanted = { camera: true, microphone: true };
-          await devices.open(wanted, {});
-          const open = devices.track('camera');
-          await devices.choose('camera', 'no such camera');
-          const said = devices.refused.size;
-          await devices.open(wanted, {});
-          return [said, devices.refused.size, devices.track('camera') === open];
-        }"""
-    )
-    assert refused == [1, 0, True]
 
 
 async def test_a_recording_goes_by_the_gateways_clock(page: Page) -> None:
@@ -441,29 +293,6 @@ async def test_the_skip_link_leads_to_the_content_and_stays_there(page: Page) ->
     assert await page.evaluate("location.hash") == "#/progress"
     await page.reload()
     await expect(page.get_by_role("heading", name="Progress")).to_be_visible()
-
-
-async def test_camera_unplugged(page: Page) -> None:
-    """The process that holds the camera is killed: its track ends, as with a pulled plug."""
-    await begin(page)
-    process = await service_process("video_capture.mojom.VideoCaptureService")
-    await asyncio.to_thread(process.kill)
-    await expect(page.get_by_text("The camera is gone.")).to_be_visible()
-    await expect(page.get_by_text("goes on with the microphone alone")).to_be_visible()
-    await heard_anew(page)
-    await page.get_by_role("button", name="Choose another camera").click()
-    dialog = page.get_by_role("dialog")
-    await dialog.get_by_label("Camera").select_option(index=1)
-    await dialog.get_by_role("button", name="Done").click()
-    await expect(page.get_by_text("The camera is gone.")).to_be_hidden()
-    await expect(page.get_by_label("Your own picture")).to_be_visible()
-
-
-async def test_permission_taken_back(page: Page, context: BrowserContext) -> None:
-    await begin(page)
-    await context.clear_permissions()
-    await expect(page.get_by_text("Nothing can be seen or heard now.")).to_be_visible()
-    await end_now(page)
 
 
 async def test_network_lost_for_five_seconds(page: Page) -> None:
@@ -544,132 +373,6 @@ async def test_reloaded_in_mid_interview(page: Page) -> None:
     await heard_anew(page)
     report = await finish(page)
     assert [question.get("attempt", 0) for question in report["questions"]] == [0, 0]
-
-
-OPENED = """
-const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-window.opened = [];
-navigator.mediaDevices.getUserMedia = async (wanted) => {
-  if (wanted.audio && sessionStorage.taken) throw new DOMException('', 'NotReadableError');
-  const stream = await open(wanted);
-  window.opened.push(...stream.getTracks());
-  return stream;
-};
-"""
-"""Every track that the page opens; none of a microphone that another program has taken."""
-
-
-async def test_a_microphone_that_does_not_come_back_is_told(page: Page) -> None:
-    await page.add_init_script(OPENED)
-    await begin(page)
-    await page.evaluate("sessionStorage.taken = 1")
-    await page.reload()
-    told = page.get_by_text("The microphone is there, but something else is using it.")
-    await expect(told).to_be_visible()
-    await under_way(page)
-    await page.evaluate("sessionStorage.removeItem('taken')")
-    await page.get_by_role("button", name="Try again").click()
-    await expect(told).to_be_hidden()
-    for _ in range(2):  # the first caption may be of what was said before
-        await heard_anew(page)
-    await end_now(page)
-
-
-async def test_a_muted_microphone_is_told_while_it_stays_so(page: Page) -> None:
-    """No fake device is ever muted: what the browser then says is put in its place."""
-    await page.add_init_script(OPENED)
-    await begin(page)
-    await page.evaluate(
-        """() => {
-            window.muted = true;
-            const microphone = opened.find((track) => track.kind === 'audio');
-            Object.defineProperty(microphone, 'muted', { get: () => window.muted });
-        }"""
-    )
-    told = page.get_by_text("The microphone is muted.")
-    await expect(told).to_be_visible()
-    await page.get_by_role("button", name="Pause").click()
-    await expect(told).to_be_hidden()
-    await page.get_by_role("button", name="Go on").click()
-    await expect(told).to_be_visible()
-    await page.evaluate("window.muted = false")
-    await expect(told).to_be_hidden()
-    await end_now(page)
-
-
-async def test_two_tabs(page: Page, context: BrowserContext) -> None:
-    """Whichever takes over goes on where the other was."""
-    await begin(page, questions=2)
-    second = await context.new_page()
-    troubles = watch(second)
-    await second.goto("/#/interview")
-    await expect(second.get_by_text("Your interview runs in another tab")).to_be_visible()
-    await page.get_by_role("button", name="Next question").click()
-    await expect(page.get_by_text("Question 2 of 2")).to_be_visible()
-    await under_way(page)
-    await second.get_by_role("button", name="Take over here").click()
-    await under_way(second)
-    await expect(second.get_by_text("Question 2 of 2")).to_be_visible()
-    await expect(page.get_by_text("Your interview runs in another tab")).to_be_visible()
-    await page.get_by_role("button", name="Take over here").click()
-    await under_way(page)
-    await expect(second.get_by_text("Your interview runs in another tab")).to_be_visible()
-    await heard_anew(page)
-    await finish(page)
-    assert not troubles
-
-
-async def test_one_practice_at_a_time(page: Page, context: BrowserContext) -> None:
-    """Neither the first page nor the unfinished card of another tab ends what goes on."""
-    second = await context.new_page()
-    troubles = watch(second)
-    await second.goto("/")
-    await second.get_by_label("Microphone", exact=True).check()
-    await begin(page, questions=2)
-    await second.get_by_role("button", name="Choose my questions").click()
-    await expect(second.get_by_text("Your interview is not finished")).to_be_visible()
-    await second.get_by_role("button", name="Start a new practice").click()
-    await expect(second.get_by_text("Your interview is open in another tab")).to_be_visible()
-    await page.get_by_role("button", name="Next question").click()
-    await expect(page.get_by_text("Question 2 of 2")).to_be_visible()
-    await under_way(page)
-    await second.get_by_role("button", name="Take over here").click()
-    await expect(second.get_by_text("You were at question 2 of 2.")).to_be_visible()
-    await second.get_by_role("button", name="End it and see the report").click()
-    await expect(second).to_have_url(re.compile("#/report/"))
-    assert not troubles
-
-
-async def test_choices_are_not_changed_under_another_tab(
-    page: Page, context: BrowserContext
-) -> None:
-    """Which has begun what these choices led to: changing them would erase it."""
-    await choose(page)
-    second = await context.new_page()
-    troubles = watch(second)
-    await second.goto("/")
-    await start(second)
-    await page.get_by_role("button", name="Change my choices").click()
-    await expect(page.get_by_text("Your interview is open in another tab")).to_be_visible()
-    await end_now(second)
-    assert not troubles
-
-
-async def test_each_of_the_last_sessions_has_its_own_token(page: Page) -> None:
-    await page.goto("/")
-    kept = await page.evaluate(
-        """async () => {
-            const { Store } = await import('/lib/store.js');
-            const store = new Store();
-            const names = ['a', 'b', 'a', 'c', 'd', 'e', 'f'];
-            for (const session_id of names) {
-                store.running = { created: { session_id, token: `token of ${session_id}` } };
-            }
-            store.running = null;
-            return ['a', 'b', 'c', 'f'].map((name) => store.tokenOf(name));
-        }"""
-    )
-    assert kept == ["token of a", None, "token of c", "token of f"]
 
 
 async def test_ending_waits_for_the_server_and_says_so(page: Page) -> None:
