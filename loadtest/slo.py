@@ -41,6 +41,8 @@ LATENCIES = (
     "fusion",
     "hint_delivery",
     "glass_to_hint",
+    "glass_to_hint_sight",
+    "glass_to_hint_sound",
     "glass_to_signal_face",
     "glass_to_signal_gesture",
     "glass_to_signal_voice",

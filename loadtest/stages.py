@@ -9,7 +9,9 @@ The stages, in milliseconds:
 - transcript: from a word's end to the message that holds it first
 - answers: from the transcript's arrival at the worker to the evaluation going out
 - fusion: from the signal that completed a trigger's window going out to the decision
-- hint_delivery: from the decision to the client; glass_to_hint: from capture to the client
+- hint_delivery: from the decision to the client; glass_to_hint: from capture to the client,
+  of all hints, and glass_to_hint_{sight,sound}: of those whose trigger is of face and hands, or of
+  the voice
 - packet_late: how late this process was with a packet, the most of each session and second
 - burnt_video, burnt_audio: from sending to reading the burnt identity on the bus, by this
   process's clock alone
@@ -41,6 +43,7 @@ from gateway.capture_clock import PLAUSIBLE_DELAY_US
 from loadtest.burn import CHIRP_EVERY_S, CHIRPS, ChirpFinder, read_picture
 from loadtest.client import HeardHint
 from loadtest.clocks import Clocks
+from loadtest.expected import BY_SIGHT, BY_SOUND
 from loadtest.figures import Samples
 from loadtest.recording import OPUS_RATE, OPUS_SAMPLES
 from loadtest.result import Heard
@@ -105,7 +108,12 @@ class Stages:
 
     def hint(self, hint: HeardHint) -> None:
         """At the client."""
-        self.add_us("glass_to_hint", hint.arrived_us - int(hint.message["capture_us"]))
+        latency_us = hint.arrived_us - int(hint.message["capture_us"])
+        self.add_us("glass_to_hint", latency_us)
+        if hint.message["trigger"] in BY_SIGHT:
+            self.add_us("glass_to_hint_sight", latency_us)
+        elif hint.message["trigger"] in BY_SOUND:
+            self.add_us("glass_to_hint_sound", latency_us)
         self.add_us("hint_delivery", hint.arrived_us - int(hint.message["decided_us"]))
 
 

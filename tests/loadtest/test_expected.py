@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from loadtest.client import Client
-from loadtest.expected import TRIGGERS, Expectation, Expected, Judgement, beside
+from loadtest.expected import BY_SIGHT, BY_SOUND, TRIGGERS, Expectation, Expected, Judgement, beside
 from loadtest.recording import Recording, RecordingError
 from loadtest.session import LoadSession, Target
 from loadtest.stages import Stages
@@ -82,7 +82,10 @@ def test_a_misspelt_trigger_is_told_with_the_known_ones(tmp_path: Path, content:
 
 def test_every_trigger_of_the_aggregator_is_known() -> None:
     source = Path(inspect.getfile(triggers)).read_text()
-    assert set(re.findall(r'now\.trigger\(\s*"(\w+)"', source)) == TRIGGERS
+    found = re.findall(r'now\.trigger\(\s*"(\w+)".*?Kind\.KIND_(\w+)', source, re.DOTALL)
+    assert {trigger for trigger, _ in found} == TRIGGERS
+    assert {trigger for trigger, kind in found if kind in ("FACE", "GESTURE")} == BY_SIGHT
+    assert {trigger for trigger, kind in found if kind == "VOICE"} == BY_SOUND
 
 
 def test_nothing_beside_the_recording(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ NUMBER = 7
 
 CONCEALED = 160
 CHUNKS = 4
+HINT_MS = 60
+"""From capture to the first hint's arrival; each further one comes a millisecond later."""
 
 
 def jpeg() -> bytes:
@@ -104,8 +106,10 @@ def heard(stages: Stages) -> SessionProbe:
     decided_us = captured_us + 40 * MS
     hint = Hint(header=header, trigger="look_up", decided_us=decided_us)
     probe.take("hints.s", hint.SerializeToString())
-    message = {"capture_us": captured_us, "decided_us": decided_us}
-    stages.hint(HeardHint(message, now_us(), "channel"))
+    for number, trigger in enumerate(("look_up", "slow_down", "wrap_up")):
+        message = {"trigger": trigger, "capture_us": captured_us, "decided_us": decided_us}
+        arrived_us = captured_us + (HINT_MS + number) * MS
+        stages.hint(HeardHint(message, arrived_us, "channel"))
     return probe
 
 
@@ -162,3 +166,6 @@ def test_every_metric_can_be_measured() -> None:
     assert UNITS.keys() - found.keys() == set()
     assert found["concealed"] == 100 * CONCEALED / CHUNK_SAMPLES
     assert found["burnt_unread"] == 0
+    assert list(stages.samples["glass_to_hint_sight"].values) == [HINT_MS]
+    assert list(stages.samples["glass_to_hint_sound"].values) == [HINT_MS + 1]
+    assert len(stages.samples["glass_to_hint"].values) == 3, "that of the time too"

@@ -25,7 +25,8 @@ def test_an_impossible_hint_keeps_no_objective() -> None:
     """By a clock 300 ms behind the servers' a hint comes before it is decided."""
     test = LoadTest(Plan(Target(), [], OPTIONS))
     captured_us = now_us()
-    message = {"capture_us": captured_us, "decided_us": captured_us + 10 * MS}
+    decided_us = captured_us + 10 * MS
+    message = {"trigger": "wrap_up", "capture_us": captured_us, "decided_us": decided_us}
     test._stages.hint(HeardHint(message, captured_us - 260 * MS, "channel"))
     assert not test._stages.samples
     [said] = test._doubts([])

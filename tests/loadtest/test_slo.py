@@ -125,7 +125,8 @@ def test_an_endpoint_that_is_no_greenroom_has_no_signals() -> None:
 
 def test_the_default_file_is_the_designs_budget() -> None:
     bounds = {objective.metric: objective.bound for objective in slo.load(slo.DEFAULT)}
-    assert bounds["glass_to_hint_p95"] == 400
+    assert bounds["glass_to_hint_p95"] == bounds["glass_to_hint_sound_p95"] == 400
+    assert bounds["glass_to_hint_sight_p95"] == 250
     assert bounds["capture_to_publish_video_p95"] == 80
     assert bounds["bus_face_p99"] == 2
     assert bounds["face_p95"] == bounds["gesture_p95"] == bounds["voice_p95"] == 60
