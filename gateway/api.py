@@ -37,6 +37,7 @@ from gateway.schemas import (
     SessionRequest,
     SessionState,
 )
+from services.runtime import telemetry
 from services.runtime.bus import now_us
 from services.runtime.measures import MEASURES
 from services.runtime.media import MICROSECONDS
@@ -213,8 +214,9 @@ async def hint_shown(
     authorization: Authorization = None,
 ) -> None:
     """How long a hint took from its arrival to the screen."""
-    shown = HintShown(hint_id=hint_id[:64], latency_ms=body.latency_ms)
+    shown = HintShown(hint_id=hint_id[:64])
     await _event(request, session_id, authorization, SessionEvent(hint_shown=shown))
+    telemetry.HINT_SHOWN.observe(body.latency_ms / 1000)
 
 
 @router.get("/sessions/{session_id}/events", response_class=EventSourceResponse)

@@ -13,10 +13,17 @@ from hypothesis import strategies as st
 
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
+from services.runtime import telemetry
 from services.runtime.bus import Bus, now_us
 from tests.gateway.conftest import Gateway, RunGateway
 from tests.gateway.test_sdp import CHROMIUM
 from tests.gateway.test_sessions import events_of
+
+
+def shown_s() -> float:
+    """All that hints took to the screen so far."""
+    [metric] = telemetry.HINT_SHOWN.collect()
+    return next(sample.value for sample in metric.samples if sample.name.endswith("_sum"))
 
 
 async def test_a_session(gateway: Gateway) -> None:
@@ -35,7 +42,9 @@ async def test_a_session(gateway: Gateway) -> None:
     assert got["current_question"] == question
     for what in ("pause", "resume"):
         assert (await session.post(what)).status_code == 204
+    shown_before_s = shown_s()
     assert (await session.post("hints/h1/shown", {"latency_ms": 12})).status_code == 204
+    assert shown_s() - shown_before_s == pytest.approx(0.012)
     assert (await gateway.http.get(f"{path}/report", headers=session.headers)).status_code == 409
     assert (await session.post("end")).status_code == 204
     assert (await session.post("end")).status_code == 204, "a second end changes nothing"

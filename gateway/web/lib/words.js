@@ -103,7 +103,6 @@ export const MOMENTS = /** @type {Record<string, string>} */ ({
   blink: 'Blink',
   brief_movement: 'Brief facial movement',
   breath: 'Audible breath',
-  laughter: 'Laughter',
   speech: 'Speaking',
 });
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from greenroom.v1 import common_pb2 as greenroom_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1agreenroom/v1/session.proto\x12\x0cgreenroom.v1\x1a\x19greenroom/v1/common.proto\"9\n\rExpectedPoint\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x02\"\xa6\x01\n\x08Question\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x12\n\ncompetence\x18\x03 \x01(\t\x12+\n\x06points\x18\x04 \x03(\x0b\x32\x1b.greenroom.v1.ExpectedPoint\x12\x0f\n\x07seconds\x18\x05 \x01(\r\x12\r\n\x05style\x18\x06 \x01(\t\x12\x12\n\nfollow_ups\x18\x07 \x03(\t\x12\x0b\n\x03why\x18\x08 \x01(\t\"W\n\x07\x43onsent\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\x08\x12\x12\n\nmicrophone\x18\x02 \x01(\x08\x12\x16\n\x0ekeep_recording\x18\x03 \x01(\x08\x12\x10\n\x08training\x18\x04 \x01(\x08\"\xec\x01\n\x0bSessionInfo\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0c\x63\x61ndidate_id\x18\x02 \x01(\t\x12\x14\n\x0ctoken_sha256\x18\x03 \x01(\x0c\x12\x12\n\ncreated_us\x18\x04 \x01(\x03\x12\x12\n\nexpires_us\x18\x05 \x01(\x03\x12\x14\n\x0cquestion_ids\x18\x0b \x03(\t\x12&\n\x07\x63onsent\x18\x07 \x01(\x0b\x32\x15.greenroom.v1.Consent\x12\x12\n\nlive_hints\x18\x08 \x01(\x08\x12\r\n\x05\x65nded\x18\t \x01(\x08\x12\x0e\n\x06\x63losed\x18\n \x01(\x08J\x04\x08\x06\x10\x07\"\x8b\x04\n\x0cSessionEvent\x12$\n\x06header\x18\x01 \x01(\x0b\x32\x14.greenroom.v1.Header\x12/\n\x07started\x18\n \x01(\x0b\x32\x1c.greenroom.v1.SessionStartedH\x00\x12\x37\n\x0fmedia_connected\x18\x0b \x01(\x0b\x32\x1c.greenroom.v1.MediaConnectedH\x00\x12=\n\x12media_disconnected\x18\x0c \x01(\x0b\x32\x1f.greenroom.v1.MediaDisconnectedH\x00\x12\x39\n\x10question_started\x18\r \x01(\x0b\x32\x1d.greenroom.v1.QuestionStartedH\x00\x12-\n\x06paused\x18\x0e \x01(\x0b\x32\x1b.greenroom.v1.SessionPausedH\x00\x12/\n\x07resumed\x18\x0f \x01(\x0b\x32\x1c.greenroom.v1.SessionResumedH\x00\x12+\n\x05\x65nded\x18\x10 \x01(\x0b\x32\x1a.greenroom.v1.SessionEndedH\x00\x12-\n\x06\x63losed\x18\x11 \x01(\x0b\x32\x1b.greenroom.v1.SessionClosedH\x00\x12-\n\nhint_shown\x18\x12 \x01(\x0b\x32\x17.greenroom.v1.HintShownH\x00\x42\x06\n\x04\x62ody\"\x8d\x01\n\x0eSessionStarted\x12\x14\n\x0c\x63\x61ndidate_id\x18\x01 \x01(\t\x12)\n\tquestions\x18\x02 \x03(\x0b\x32\x16.greenroom.v1.Question\x12&\n\x07\x63onsent\x18\x03 \x01(\x0b\x32\x15.greenroom.v1.Consent\x12\x12\n\nlive_hints\x18\x04 \x01(\x08\"W\n\x0eMediaConnected\x12\r\n\x05video\x18\x01 \x01(\x08\x12\r\n\x05\x61udio\x18\x02 \x01(\x08\x12\x13\n\x0bvideo_codec\x18\x03 \x01(\t\x12\x12\n\nconnection\x18\x04 \x01(\r\"7\n\x11MediaDisconnected\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x12\n\nconnection\x18\x02 \x01(\r\"7\n\x0fQuestionStarted\x12\x13\n\x0bquestion_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\"\x0f\n\rSessionPaused\"\x10\n\x0eSessionResumed\"\x1e\n\x0cSessionEnded\x12\x0e\n\x06reason\x18\x01 \x01(\t\"5\n\rSessionClosed\x12$\n\x08\x66inished\x18\x01 \x03(\x0e\x32\x12.greenroom.v1.Kind\"0\n\tHintShown\x12\x0f\n\x07hint_id\x18\x01 \x01(\t\x12\x12\n\nlatency_ms\x18\x02 \x01(\x02\"\xee\x01\n\x04Hint\x12$\n\x06header\x18\x01 \x01(\x0b\x32\x14.greenroom.v1.Header\x12\x0f\n\x07hint_id\x18\x02 \x01(\t\x12\x0f\n\x07trigger\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0c\n\x04icon\x18\x05 \x01(\t\x12\x10\n\x08positive\x18\x06 \x01(\x08\x12\x12\n\nconfidence\x18\x07 \x01(\x02\x12\x13\n\x0bquestion_id\x18\x08 \x01(\t\x12\x12\n\ndecided_us\x18\t \x01(\x03\x12\x0f\n\x07show_ms\x18\n \x01(\r\x12\"\n\x06source\x18\x0b \x01(\x0e\x32\x12.greenroom.v1.Kind\"\x15\n\x13ListSessionsRequest\"C\n\x14ListSessionsResponse\x12+\n\x08sessions\x18\x01 \x03(\x0b\x32\x19.greenroom.v1.SessionInfo\"\'\n\x11GetSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"7\n\x11\x45ndSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x14\n\x12\x45ndSessionResponse2\x82\x02\n\x0eSessionService\x12U\n\x0cListSessions\x12!.greenroom.v1.ListSessionsRequest\x1a\".greenroom.v1.ListSessionsResponse\x12H\n\nGetSession\x12\x1f.greenroom.v1.GetSessionRequest\x1a\x19.greenroom.v1.SessionInfo\x12O\n\nEndSession\x12\x1f.greenroom.v1.EndSessionRequest\x1a .greenroom.v1.EndSessionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1agreenroom/v1/session.proto\x12\x0cgreenroom.v1\x1a\x19greenroom/v1/common.proto\"9\n\rExpectedPoint\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x02\"\xa6\x01\n\x08Question\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x12\n\ncompetence\x18\x03 \x01(\t\x12+\n\x06points\x18\x04 \x03(\x0b\x32\x1b.greenroom.v1.ExpectedPoint\x12\x0f\n\x07seconds\x18\x05 \x01(\r\x12\r\n\x05style\x18\x06 \x01(\t\x12\x12\n\nfollow_ups\x18\x07 \x03(\t\x12\x0b\n\x03why\x18\x08 \x01(\t\"W\n\x07\x43onsent\x12\x0e\n\x06\x63\x61mera\x18\x01 \x01(\x08\x12\x12\n\nmicrophone\x18\x02 \x01(\x08\x12\x16\n\x0ekeep_recording\x18\x03 \x01(\x08\x12\x10\n\x08training\x18\x04 \x01(\x08\"\xec\x01\n\x0bSessionInfo\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0c\x63\x61ndidate_id\x18\x02 \x01(\t\x12\x14\n\x0ctoken_sha256\x18\x03 \x01(\x0c\x12\x12\n\ncreated_us\x18\x04 \x01(\x03\x12\x12\n\nexpires_us\x18\x05 \x01(\x03\x12\x14\n\x0cquestion_ids\x18\x0b \x03(\t\x12&\n\x07\x63onsent\x18\x07 \x01(\x0b\x32\x15.greenroom.v1.Consent\x12\x12\n\nlive_hints\x18\x08 \x01(\x08\x12\r\n\x05\x65nded\x18\t \x01(\x08\x12\x0e\n\x06\x63losed\x18\n \x01(\x08J\x04\x08\x06\x10\x07\"\x8b\x04\n\x0cSessionEvent\x12$\n\x06header\x18\x01 \x01(\x0b\x32\x14.greenroom.v1.Header\x12/\n\x07started\x18\n \x01(\x0b\x32\x1c.greenroom.v1.SessionStartedH\x00\x12\x37\n\x0fmedia_connected\x18\x0b \x01(\x0b\x32\x1c.greenroom.v1.MediaConnectedH\x00\x12=\n\x12media_disconnected\x18\x0c \x01(\x0b\x32\x1f.greenroom.v1.MediaDisconnectedH\x00\x12\x39\n\x10question_started\x18\r \x01(\x0b\x32\x1d.greenroom.v1.QuestionStartedH\x00\x12-\n\x06paused\x18\x0e \x01(\x0b\x32\x1b.greenroom.v1.SessionPausedH\x00\x12/\n\x07resumed\x18\x0f \x01(\x0b\x32\x1c.greenroom.v1.SessionResumedH\x00\x12+\n\x05\x65nded\x18\x10 \x01(\x0b\x32\x1a.greenroom.v1.SessionEndedH\x00\x12-\n\x06\x63losed\x18\x11 \x01(\x0b\x32\x1b.greenroom.v1.SessionClosedH\x00\x12-\n\nhint_shown\x18\x12 \x01(\x0b\x32\x17.greenroom.v1.HintShownH\x00\x42\x06\n\x04\x62ody\"\x8d\x01\n\x0eSessionStarted\x12\x14\n\x0c\x63\x61ndidate_id\x18\x01 \x01(\t\x12)\n\tquestions\x18\x02 \x03(\x0b\x32\x16.greenroom.v1.Question\x12&\n\x07\x63onsent\x18\x03 \x01(\x0b\x32\x15.greenroom.v1.Consent\x12\x12\n\nlive_hints\x18\x04 \x01(\x08\"U\n\x0eMediaConnected\x12\r\n\x05video\x18\x01 \x01(\x08\x12\r\n\x05\x61udio\x18\x02 \x01(\x08\x12\x12\n\nconnection\x18\x04 \x01(\rJ\x04\x08\x03\x10\x04R\x0bvideo_codec\"7\n\x11MediaDisconnected\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x12\n\nconnection\x18\x02 \x01(\r\"7\n\x0fQuestionStarted\x12\x13\n\x0bquestion_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\"\x0f\n\rSessionPaused\"\x10\n\x0eSessionResumed\"\x1e\n\x0cSessionEnded\x12\x0e\n\x06reason\x18\x01 \x01(\t\"5\n\rSessionClosed\x12$\n\x08\x66inished\x18\x01 \x03(\x0e\x32\x12.greenroom.v1.Kind\".\n\tHintShown\x12\x0f\n\x07hint_id\x18\x01 \x01(\tJ\x04\x08\x02\x10\x03R\nlatency_ms\"\xee\x01\n\x04Hint\x12$\n\x06header\x18\x01 \x01(\x0b\x32\x14.greenroom.v1.Header\x12\x0f\n\x07hint_id\x18\x02 \x01(\t\x12\x0f\n\x07trigger\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0c\n\x04icon\x18\x05 \x01(\t\x12\x10\n\x08positive\x18\x06 \x01(\x08\x12\x12\n\nconfidence\x18\x07 \x01(\x02\x12\x13\n\x0bquestion_id\x18\x08 \x01(\t\x12\x12\n\ndecided_us\x18\t \x01(\x03\x12\x0f\n\x07show_ms\x18\n \x01(\r\x12\"\n\x06source\x18\x0b \x01(\x0e\x32\x12.greenroom.v1.Kind\"\x15\n\x13ListSessionsRequest\"C\n\x14ListSessionsResponse\x12+\n\x08sessions\x18\x01 \x03(\x0b\x32\x19.greenroom.v1.SessionInfo\"\'\n\x11GetSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"7\n\x11\x45ndSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x14\n\x12\x45ndSessionResponse2\x82\x02\n\x0eSessionService\x12U\n\x0cListSessions\x12!.greenroom.v1.ListSessionsRequest\x1a\".greenroom.v1.ListSessionsResponse\x12H\n\nGetSession\x12\x1f.greenroom.v1.GetSessionRequest\x1a\x19.greenroom.v1.SessionInfo\x12O\n\nEndSession\x12\x1f.greenroom.v1.EndSessionRequest\x1a .greenroom.v1.EndSessionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,33 +45,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONSTARTED']._serialized_start=1154
   _globals['_SESSIONSTARTED']._serialized_end=1295
   _globals['_MEDIACONNECTED']._serialized_start=1297
-  _globals['_MEDIACONNECTED']._serialized_end=1384
-  _globals['_MEDIADISCONNECTED']._serialized_start=1386
-  _globals['_MEDIADISCONNECTED']._serialized_end=1441
-  _globals['_QUESTIONSTARTED']._serialized_start=1443
-  _globals['_QUESTIONSTARTED']._serialized_end=1498
-  _globals['_SESSIONPAUSED']._serialized_start=1500
-  _globals['_SESSIONPAUSED']._serialized_end=1515
-  _globals['_SESSIONRESUMED']._serialized_start=1517
-  _globals['_SESSIONRESUMED']._serialized_end=1533
-  _globals['_SESSIONENDED']._serialized_start=1535
-  _globals['_SESSIONENDED']._serialized_end=1565
-  _globals['_SESSIONCLOSED']._serialized_start=1567
-  _globals['_SESSIONCLOSED']._serialized_end=1620
-  _globals['_HINTSHOWN']._serialized_start=1622
-  _globals['_HINTSHOWN']._serialized_end=1670
-  _globals['_HINT']._serialized_start=1673
-  _globals['_HINT']._serialized_end=1911
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=1913
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=1934
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1936
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=2003
-  _globals['_GETSESSIONREQUEST']._serialized_start=2005
-  _globals['_GETSESSIONREQUEST']._serialized_end=2044
-  _globals['_ENDSESSIONREQUEST']._serialized_start=2046
-  _globals['_ENDSESSIONREQUEST']._serialized_end=2101
-  _globals['_ENDSESSIONRESPONSE']._serialized_start=2103
-  _globals['_ENDSESSIONRESPONSE']._serialized_end=2123
-  _globals['_SESSIONSERVICE']._serialized_start=2126
-  _globals['_SESSIONSERVICE']._serialized_end=2384
+  _globals['_MEDIACONNECTED']._serialized_end=1382
+  _globals['_MEDIADISCONNECTED']._serialized_start=1384
+  _globals['_MEDIADISCONNECTED']._serialized_end=1439
+  _globals['_QUESTIONSTARTED']._serialized_start=1441
+  _globals['_QUESTIONSTARTED']._serialized_end=1496
+  _globals['_SESSIONPAUSED']._serialized_start=1498
+  _globals['_SESSIONPAUSED']._serialized_end=1513
+  _globals['_SESSIONRESUMED']._serialized_start=1515
+  _globals['_SESSIONRESUMED']._serialized_end=1531
+  _globals['_SESSIONENDED']._serialized_start=1533
+  _globals['_SESSIONENDED']._serialized_end=1563
+  _globals['_SESSIONCLOSED']._serialized_start=1565
+  _globals['_SESSIONCLOSED']._serialized_end=1618
+  _globals['_HINTSHOWN']._serialized_start=1620
+  _globals['_HINTSHOWN']._serialized_end=1666
+  _globals['_HINT']._serialized_start=1669
+  _globals['_HINT']._serialized_end=1907
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=1909
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=1930
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1932
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1999
+  _globals['_GETSESSIONREQUEST']._serialized_start=2001
+  _globals['_GETSESSIONREQUEST']._serialized_end=2040
+  _globals['_ENDSESSIONREQUEST']._serialized_start=2042
+  _globals['_ENDSESSIONREQUEST']._serialized_end=2097
+  _globals['_ENDSESSIONRESPONSE']._serialized_start=2099
+  _globals['_ENDSESSIONRESPONSE']._serialized_end=2119
+  _globals['_SESSIONSERVICE']._serialized_start=2122
+  _globals['_SESSIONSERVICE']._serialized_end=2380
 # @@protoc_insertion_point(module_scope)

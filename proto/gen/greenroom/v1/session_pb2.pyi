@@ -272,11 +272,9 @@ class MediaConnected(_message.Message):
 
     VIDEO_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
-    VIDEO_CODEC_FIELD_NUMBER: _builtins.int
     CONNECTION_FIELD_NUMBER: _builtins.int
     video: _builtins.bool
     audio: _builtins.bool
-    video_codec: _builtins.str
     connection: _builtins.int
     """counts up with each reconnection"""
     def __init__(
@@ -284,12 +282,11 @@ class MediaConnected(_message.Message):
         *,
         video: _builtins.bool = ...,
         audio: _builtins.bool = ...,
-        video_codec: _builtins.str = ...,
         connection: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "connection", b"connection", "video", b"video", "video_codec", b"video_codec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "connection", b"connection", "video", b"video"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -418,19 +415,15 @@ class HintShown(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     HINT_ID_FIELD_NUMBER: _builtins.int
-    LATENCY_MS_FIELD_NUMBER: _builtins.int
     hint_id: _builtins.str
-    latency_ms: _builtins.float
-    """page clock: arrival to paint"""
     def __init__(
         self,
         *,
         hint_id: _builtins.str = ...,
-        latency_ms: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hint_id", b"hint_id", "latency_ms", b"latency_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hint_id", b"hint_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

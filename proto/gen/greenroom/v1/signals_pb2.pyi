@@ -601,7 +601,6 @@ class VoiceEvent(_message.Message):
         FILLED_PAUSE: VoiceEvent._Type.ValueType  # 3
         """um, uh: from the sound; detail: um or uh where known"""
         BREATH: VoiceEvent._Type.ValueType  # 4
-        LAUGHTER: VoiceEvent._Type.ValueType  # 5
         LEVEL: VoiceEvent._Type.ValueType  # 6
         """detail: too_quiet, clipping, automatic_gain, noisy"""
 
@@ -614,7 +613,6 @@ class VoiceEvent(_message.Message):
     FILLED_PAUSE: VoiceEvent.Type.ValueType  # 3
     """um, uh: from the sound; detail: um or uh where known"""
     BREATH: VoiceEvent.Type.ValueType  # 4
-    LAUGHTER: VoiceEvent.Type.ValueType  # 5
     LEVEL: VoiceEvent.Type.ValueType  # 6
     """detail: too_quiet, clipping, automatic_gain, noisy"""
 
@@ -983,8 +981,6 @@ class Accounting(_message.Message):
     PENDING_FIELD_NUMBER: _builtins.int
     FINAL_FIELD_NUMBER: _builtins.int
     LEASE_FIELD_NUMBER: _builtins.int
-    FIRST_SEQUENCE_FIELD_NUMBER: _builtins.int
-    LAST_SEQUENCE_FIELD_NUMBER: _builtins.int
     received: _builtins.int
     processed: _builtins.int
     pending: _builtins.int
@@ -992,9 +988,6 @@ class Accounting(_message.Message):
     """this worker is done with the session"""
     lease: _builtins.int
     """the lease's first revision: counters start anew with each lease"""
-    first_sequence: _builtins.int
-    """media sequence numbers first and last received"""
-    last_sequence: _builtins.int
     @_builtins.property
     def dropped(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """by reason"""
@@ -1008,12 +1001,10 @@ class Accounting(_message.Message):
         pending: _builtins.int = ...,
         final: _builtins.bool = ...,
         lease: _builtins.int = ...,
-        first_sequence: _builtins.int = ...,
-        last_sequence: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped", "final", b"final", "first_sequence", b"first_sequence", "last_sequence", b"last_sequence", "lease", b"lease", "pending", b"pending", "processed", b"processed", "received", b"received"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped", "final", b"final", "lease", b"lease", "pending", b"pending", "processed", b"processed", "received", b"received"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
