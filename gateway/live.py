@@ -12,7 +12,7 @@ from typing import Any
 
 import nats.errors
 import structlog
-from greenroom.v1.common_pb2 import Header, Kind
+from greenroom.v1.common_pb2 import Kind
 from greenroom.v1.session_pb2 import (
     Hint,
     MediaConnected,
@@ -20,7 +20,7 @@ from greenroom.v1.session_pb2 import (
     SessionEvent,
     SessionInfo,
 )
-from greenroom.v1.signals_pb2 import Accounting, Signal, Trace, VoiceEvent
+from greenroom.v1.signals_pb2 import Signal, VoiceEvent
 from nats.aio.subscription import Subscription
 
 from gateway.errors import ApiError
@@ -30,12 +30,12 @@ from gateway.peer import MediaSink, Peer
 from gateway.registry import Registry
 from gateway.settings import GatewaySettings
 from services.runtime import tasks
+from services.runtime.accounts import ACCOUNTING_S, Accounts
 from services.runtime.bus import Bus, SessionMessage, now_us
 from services.runtime.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
-ACCOUNTING_S = 1.0
 HINT_MAX_AGE_US = 3_000_000
 """A hint that comes later (after a takeover) is of no use to somebody who speaks."""
 
@@ -100,8 +100,14 @@ class LiveSession:
         self._outlet = Outlet(bus, self._video)
         self._last_peer: Peer | None = None
         self._connections = 0
-        self._accounts = {Kind.KIND_GATEWAY_VIDEO: 0, Kind.KIND_GATEWAY_AUDIO: 0}
-        self._lease = now_us()
+        lease = now_us()
+        self._accounts = [
+            Accounts(bus, kind, self.id, "gateway", lease, ledger.accounting)
+            for kind, ledger in (
+                (Kind.KIND_GATEWAY_VIDEO, self._video),
+                (Kind.KIND_GATEWAY_AUDIO, self._audio),
+            )
+        ]
         self._listeners: set[Listener] = set()
         self._subscriptions: list[Subscription] = []
         self._accountant: asyncio.Task[None] | None = None
@@ -212,27 +218,8 @@ class LiveSession:
                 await self._publish_accounting(final=False)
 
     async def _publish_accounting(self, *, final: bool) -> None:
-        for kind, ledger in (
-            (Kind.KIND_GATEWAY_VIDEO, self._video),
-            (Kind.KIND_GATEWAY_AUDIO, self._audio),
-        ):
-            now = now_us()
-            accounting: Accounting = ledger.accounting()
-            accounting.final = final
-            accounting.lease = self._lease
-            sequence = self._accounts[kind]
-            self._accounts[kind] += 1
-            await self._bus.publish_signal(
-                Signal(
-                    header=Header(session_id=self.id, sequence=sequence, capture_time_us=now),
-                    kind=kind,
-                    start_us=now,
-                    end_us=now,
-                    confidence=1.0,
-                    trace=Trace(emitted_us=now, worker="gateway"),
-                    accounting=accounting,
-                )
-            )
+        for accounts in self._accounts:
+            await accounts.publish(final=final)
 
     # --- to the page
 

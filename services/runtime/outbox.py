@@ -25,6 +25,7 @@ from greenroom.v1.signals_pb2 import (
     VoiceState,
 )
 
+from services.runtime.accounts import ACCOUNTING_S, Accounts
 from services.runtime.analyzer import Body, Observation
 from services.runtime.bus import SUBJECTS, Bus, now_us
 
@@ -33,8 +34,6 @@ log = structlog.get_logger(__name__)
 LIMIT = 256
 """Signals that may wait for the stream, about 20 s of one kind; past that the worker
 analyses no more media, which then counts as dropped at its ring."""
-
-ACCOUNTING_S = 1.0
 
 AWAY_S = 1.0
 """Before it is tried again after the bus has given up."""
@@ -56,9 +55,7 @@ class Outbox:
         self._kind = kind
         self._session_id = session_id
         self._worker = worker
-        self._lease = lease
-        self._accounting = accounting
-        self._accounts = 0
+        self._accounts = Accounts(bus, kind, session_id, worker, lease, accounting)
         self._next = 0
         self._waiting: deque[Signal] = deque()
         self._wake = asyncio.Event()
@@ -110,7 +107,7 @@ class Outbox:
             try:
                 await self._publish_waiting()
                 if loop.time() >= due:
-                    await self._publish_accounting(final=False)
+                    await self._accounts.publish(final=False)
                     due = loop.time() + ACCOUNTING_S
             except nats.errors.Error as error:
                 log.warning("signals wait", session=self._session_id, error=repr(error))
@@ -123,7 +120,7 @@ class Outbox:
         final: the kind is done with the session, not only this worker.
         """
         await self._publish_waiting()
-        await self._publish_accounting(final=final)
+        await self._accounts.publish(final=final)
 
     async def _publish_waiting(self) -> None:
         while self._waiting:
@@ -131,27 +128,6 @@ class Outbox:
             signal.trace.emitted_us = now_us()
             await self._bus.publish_signal(signal)
             self._waiting.popleft()
-
-    async def _publish_accounting(self, *, final: bool) -> None:
-        accounting = self._accounting()
-        accounting.final = final
-        accounting.lease = self._lease
-        # Counted before it goes out: one that is broken off may be stored all the same, and the
-        # next must not pass for it.
-        sequence = self._accounts
-        self._accounts += 1
-        now = now_us()
-        await self._bus.publish_signal(
-            Signal(
-                header=Header(session_id=self._session_id, sequence=sequence, capture_time_us=now),
-                kind=self._kind,
-                start_us=now,
-                end_us=now,
-                confidence=1.0,
-                trace=Trace(emitted_us=now, worker=self._worker),
-                accounting=accounting,
-            )
-        )
 
 
 def set_body(signal: Signal, body: Body) -> None:

@@ -23,6 +23,7 @@ from greenroom.v1.signals_pb2 import (
 )
 
 from services.runtime import tasks
+from services.runtime.accounts import Accounts
 from services.runtime.analyzer import Observation
 from services.runtime.bus import STREAM, SUBJECTS, Bus, Recorded, now_us
 from services.runtime.leases import Lease
@@ -464,7 +465,7 @@ async def test_a_publisher_that_fails_fails_the_session(
 
     async with session(bus) as live:
         lease = Lease(SessionInfo(session_id=live.id), revision=1)
-        monkeypatch.setattr(Outbox, "_publish_accounting", broken)
+        monkeypatch.setattr(Accounts, "publish", broken)
         with pytest.raises(RuntimeError, match="no such signal"):
             async with asyncio.timeout(5):
                 await media_work(worker, Looking, VideoSource(), lease)
