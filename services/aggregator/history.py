@@ -38,9 +38,30 @@ def baseline(first_minute: Values | None, earlier: Iterable[Report]) -> Baseline
         value = first_minute.number(measure) if first_minute else None
         if value is not None:
             made.first_minute[measure] = value
-    for measure, numbers in history(reports).items():
-        made.history[measure] = round(float(np.mean(numbers)), 3)
+    made.history.update(_means(reports))
     return made
+
+
+def without_erased(report: Report, earlier: Iterable[Report]) -> Report:
+    """A copy of a report that was compared with one that is erased: its baseline is the mean of
+    the ``earlier`` practices that are left. Of a single one it was the erased figures themselves.
+
+    Its scores stay as the candidate has read them: from them no figure can be had back.
+    """
+    left = list(earlier)
+    made = Report()
+    made.CopyFrom(report)
+    made.baseline.reports = min(len(left), MOST_REPORTS)
+    made.baseline.history.clear()
+    made.baseline.history.update(_means(left))
+    return made
+
+
+def _means(reports: Iterable[Report]) -> dict[str, float]:
+    """By measure."""
+    return {
+        measure: round(float(np.mean(numbers)), 3) for measure, numbers in history(reports).items()
+    }
 
 
 def first_minute(whole: Stretch) -> Stretch | None:

@@ -13,9 +13,10 @@ from alembic.config import Config
 from greenroom.v1.report_pb2 import Report
 from sqlalchemy import BigInteger, LargeBinary, String, delete, event, select
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, defer, mapped_column
 
+from services.aggregator.history import MOST_REPORTS, without_erased
 from services.aggregator.report import to_json
 
 log = structlog.get_logger(__name__)
@@ -77,15 +78,8 @@ class Store:
 
     async def put(self, candidate_id: str, report: Report) -> None:
         """Write or replace a session's report."""
-        stored = StoredReport(
-            session_id=report.session_id,
-            candidate_id=candidate_id,
-            started_us=report.started_us,
-            json=(await asyncio.to_thread(to_json, report)).encode(),
-            message=report.SerializeToString(deterministic=True),
-        )
         async with self._sessions.begin() as session:
-            await session.merge(stored)
+            await session.merge(await _row(candidate_id, report))
 
     async def get(self, session_id: str) -> StoredReport | None:
         async with self._sessions() as session:
@@ -104,17 +98,12 @@ class Store:
 
     async def before(self, candidate_id: str, started_us: int, count: int) -> list[Report]:
         """The newest reports of the candidate's earlier practices, newest first."""
-        wanted = (
-            select(StoredReport.message)
-            .where(StoredReport.candidate_id == candidate_id, StoredReport.started_us < started_us)
-            .order_by(StoredReport.started_us.desc(), StoredReport.session_id.desc())
-            .limit(count)
-        )
         async with self._sessions() as session:
-            return [Report.FromString(message) for message in await session.scalars(wanted)]
+            return await _before(session, candidate_id, started_us, count)
 
     async def erase(self, *, session_id: str = "", candidate_id: str = "") -> list[str]:
-        """Delete one session's report, or all of a candidate; returns the sessions' ids."""
+        """Delete one session's report, or all of a candidate; returns the sessions' ids. What the
+        candidate's later reports hold of an erased one goes too."""
         if not session_id and not candidate_id:
             return []
         of = (
@@ -123,17 +112,59 @@ class Store:
             else StoredReport.candidate_id == candidate_id
         )
         async with self._sessions.begin() as session:
-            gone = (await session.scalars(select(StoredReport.session_id).where(of))).all()
+            gone = (await session.scalars(select(StoredReport).where(of))).all()
             await session.execute(delete(StoredReport).where(of))
+            for erased in gone:
+                await _forget(session, erased)
         if gone and self._engine.dialect.name == "sqlite":
             await self._truncate_log()
-        return list(gone)
+        return [erased.session_id for erased in gone]
 
     async def _truncate_log(self) -> None:
         """What was erased must not linger in SQLite's write-ahead log; the pages themselves
         are overwritten by secure_delete."""
         async with self._engine.connect() as connection:
             await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+async def _row(candidate_id: str, report: Report) -> StoredReport:
+    return StoredReport(
+        session_id=report.session_id,
+        candidate_id=candidate_id,
+        started_us=report.started_us,
+        json=(await asyncio.to_thread(to_json, report)).encode(),
+        message=report.SerializeToString(deterministic=True),
+    )
+
+
+async def _before(
+    session: AsyncSession, candidate_id: str, started_us: int, count: int
+) -> list[Report]:
+    wanted = (
+        select(StoredReport.message)
+        .where(StoredReport.candidate_id == candidate_id, StoredReport.started_us < started_us)
+        .order_by(StoredReport.started_us.desc(), StoredReport.session_id.desc())
+        .limit(count)
+    )
+    return [Report.FromString(message) for message in await session.scalars(wanted)]
+
+
+async def _forget(session: AsyncSession, erased: StoredReport) -> None:
+    """Of those reports that may have been compared with it: the next ones."""
+    wanted = (
+        select(StoredReport.message)
+        .where(
+            StoredReport.candidate_id == erased.candidate_id,
+            StoredReport.started_us > erased.started_us,
+        )
+        .order_by(StoredReport.started_us, StoredReport.session_id)
+        .limit(MOST_REPORTS)
+    )
+    for message in (await session.scalars(wanted)).all():
+        report = Report.FromString(message)
+        earlier = await _before(session, erased.candidate_id, report.started_us, MOST_REPORTS)
+        left = await asyncio.to_thread(without_erased, report, earlier)
+        await session.merge(await _row(erased.candidate_id, left))
 
 
 def _make_private(file: Path) -> None:

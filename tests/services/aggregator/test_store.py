@@ -119,6 +119,38 @@ async def test_a_candidate_is_erased_with_all_reports_and_nobody_else(
     assert b"kept" in await on_disk(file)
 
 
+async def test_what_later_reports_hold_of_an_erased_one_goes_too(store: Store) -> None:
+    def practice(number: int, speech_rate: float, *, compared_with: float) -> Report:
+        made = report(f"practice {number}", number)
+        made.measures.add(measure="speech_rate", value=speech_rate)
+        made.baseline.reports = number
+        made.baseline.first_minute["speech_rate"] = 150
+        if number:
+            made.baseline.history["speech_rate"] = compared_with
+        return made
+
+    await store.put("candidate", practice(0, 100, compared_with=0))
+    await store.put("candidate", practice(1, 140, compared_with=100))
+    await store.put("candidate", practice(2, 160, compared_with=120))
+    await store.put("another", practice(3, 160, compared_with=100))
+
+    await store.erase(session_id="practice 0")
+
+    second, third = [
+        Report.FromString(stored.message) for stored in await store.of_candidate("candidate")
+    ]
+    assert second.baseline.reports == 0
+    assert not second.baseline.history
+    assert second.baseline.first_minute["speech_rate"] == 150
+    assert third.baseline.reports == 1
+    assert third.baseline.history["speech_rate"] == 140
+    stored = await store.get("practice 2")
+    assert stored
+    assert stored.json.decode() == to_json(third)
+    (other,) = await store.of_candidate("another")
+    assert Report.FromString(other.message).baseline.history["speech_rate"] == 100
+
+
 async def test_erasing_nothing_erases_nothing(store: Store) -> None:
     await store.put("candidate", report())
     assert await store.erase() == []
