@@ -95,11 +95,9 @@ WORDS: dict[str, Words] = {
         importance=0.9,
     ),
     "eye_contact": Words(
-        aim="Rest your eyes on the camera, and leave it now and then",
+        aim="Rest your eyes on the camera while you speak",
         good="You looked towards the camera for much of your speaking ({value}).",
         low="You looked towards the camera for {value} of your speaking time.",
-        high="You looked at the camera nearly all the time ({value}); a glance aside now and "
-        "then is natural.",
         drill="Put a small mark beside the camera. Finish each sentence looking at it; while you "
         "think, look where you like.",
         importance=1.3,

@@ -32,8 +32,9 @@ _ALL = [
     Measure(
         "eye_contact", "Eye contact while speaking", "%",
         "share of analysed frames with speech in which gaze is within 9 degrees of the "
-        "camera's direction, which is learned in the first seconds",
-        "Gamer and Hecht 2007; Argyle and Dean 1965", 40, 85,
+        "camera's direction, which is learned in the first seconds; no upper end, as an "
+        "unbroken look at a camera stares at nobody",
+        "Gamer and Hecht 2007; Argyle and Dean 1965", 40, None,
     ),
     Measure(
         "smile", "Smiling", "%", "mean smile intensity (mouthSmile, AU12) over frames with a face",

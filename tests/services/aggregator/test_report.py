@@ -189,6 +189,13 @@ def test_one_filler_in_few_words_is_no_weakness() -> None:
     assert weak(8, 100)
 
 
+def test_looking_at_the_camera_all_the_time_is_a_strength() -> None:
+    """The live hint praises it."""
+    got = report([*opening(), *voice(0, 60), *face(0, 60, eye_contact=1.0), *closing(60)])
+    assert "eye_contact-good" in {claim.id for claim in got.strengths}
+    assert "eye_contact" not in {claim.id.split("-")[0] for claim in got.weaknesses}
+
+
 def test_what_is_shown_as_usual_is_no_weakness() -> None:
     """59.7% is said to be 60%, and 60% or more is usual."""
 
