@@ -25,8 +25,6 @@ def without_affect(report: Report) -> Report:
         _drop(part.moments, lambda found: found.type in AFFECT_MOMENTS)
         for claims in (part.strengths, part.weaknesses, part.time_management, part.suggestions):
             _drop(claims, _rests_on_affect)
-    for question in made.questions:
-        _drop(question.notes, _rests_on_affect)
     _drop(made.usual_scores, lambda found: _affect(found.score))
     _drop(made.series, lambda found: _affect(found.measure))
     return made

@@ -14,7 +14,6 @@ from services.aggregator.wording import figure, shown, usual
 from services.runtime.measures import MEASURES
 
 MOST_STRENGTHS = MOST_WEAKNESSES = MOST_SUGGESTIONS = 3
-MOST_NOTES = 4
 MOST_QUOTES = 2
 HARDLY_ANY = 10.0
 """Percent of the expected points."""
@@ -85,12 +84,6 @@ def strengths(values: Values) -> list[Claim]:
 
 def weaknesses(values: Values) -> list[Claim]:
     return _claims(values, good=False)[:MOST_WEAKNESSES]
-
-
-def notes(values: Values) -> list[Claim]:
-    """Both together, the most telling first."""
-    made = [_claim(finding, values) for finding in findings(values) if _said(finding)]
-    return made[:MOST_NOTES]
 
 
 def _claims(values: Values, *, good: bool) -> list[Claim]:

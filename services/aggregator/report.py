@@ -118,7 +118,6 @@ def _question(
         scores=scores(answer, own),
         answer=asked.evaluation,
         moments=_moments(answer.events, answer.origin_us),
-        notes=claims.notes(answer),
         strengths=claims.strengths(answer),
         weaknesses=claims.weaknesses(answer),
         time_management=timing.of_question(number, question, answer),

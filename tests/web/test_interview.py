@@ -394,7 +394,7 @@ async def test_going_on_after_the_end_leads_to_the_report(page: Page) -> None:
     await heard_anew(page)
     await page.goto("/#/progress")
     await page.get_by_role("link", name="Practise").click()
-    await expect(page.get_by_text("about half a minute")).to_be_visible()
+    await expect(page.get_by_text("mostly half a minute")).to_be_visible()
     await page.evaluate(
         """async () => {
             const { Store } = await import('/lib/store.js');

@@ -47,8 +47,6 @@ def sentences(report: Report) -> Iterator[Claim | Suggestion]:
         yield from part.weaknesses
         yield from part.time_management
         yield from part.suggestions
-    for question in report.questions:
-        yield from question.notes
 
 
 class Witness:

@@ -96,9 +96,9 @@ function unfinished(root, context, practice, anew) {
       'section',
       { class: 'card' },
       el('h1', null, 'Your interview is not finished'),
-      el('p', null, `You were at ${asked}. If it is open in no other tab, Greenroom waits about ` +
-        'half a minute for you and then ends the interview. Your report keeps what you said until ' +
-        'you left.'),
+      el('p', null, `You were at ${asked}. If it is open in no other tab, Greenroom waits a ` +
+        'while for you, mostly half a minute, and then ends the interview. Your report keeps what ' +
+        'you said until you left.'),
       trouble,
       place,
     ),

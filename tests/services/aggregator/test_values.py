@@ -336,7 +336,7 @@ def test_an_answers_length_is_judged_once(seconds: int) -> None:
             ]
         )
         (answer,) = got.questions
-        said = [claim.id for claim in (*answer.strengths, *answer.weaknesses, *answer.notes)]
+        said = [claim.id for claim in (*answer.strengths, *answer.weaknesses)]
         said += [suggestion.id for suggestion in (*answer.suggestions, *got.suggestions)]
         assert not (wanted and any(each.startswith("answer_time") for each in said)), said
         timed = next(claim.text for claim in answer.time_management if claim.id == "time-1")

@@ -329,7 +329,6 @@ class QuestionReport(_message.Message):
     SCORES_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
     MOMENTS_FIELD_NUMBER: _builtins.int
-    NOTES_FIELD_NUMBER: _builtins.int
     STRENGTHS_FIELD_NUMBER: _builtins.int
     WEAKNESSES_FIELD_NUMBER: _builtins.int
     TIME_MANAGEMENT_FIELD_NUMBER: _builtins.int
@@ -351,10 +350,6 @@ class QuestionReport(_message.Message):
     def answer(self) -> _signals_pb2.AnswerEvaluation: ...
     @_builtins.property
     def moments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Moment]: ...
-    @_builtins.property
-    def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Claim]:
-        """strengths and weaknesses together, most telling first"""
-
     @_builtins.property
     def strengths(self) -> _containers.RepeatedCompositeFieldContainer[Global___Claim]: ...
     @_builtins.property
@@ -378,7 +373,6 @@ class QuestionReport(_message.Message):
         scores: _abc.Iterable[Global___Score] | None = ...,
         answer: _signals_pb2.AnswerEvaluation | None = ...,
         moments: _abc.Iterable[Global___Moment] | None = ...,
-        notes: _abc.Iterable[Global___Claim] | None = ...,
         strengths: _abc.Iterable[Global___Claim] | None = ...,
         weaknesses: _abc.Iterable[Global___Claim] | None = ...,
         time_management: _abc.Iterable[Global___Claim] | None = ...,
@@ -386,7 +380,7 @@ class QuestionReport(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_response_delay_ms", b"_response_delay_ms", "answer", b"answer", "response_delay_ms", b"response_delay_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_response_delay_ms", b"_response_delay_ms", "answer", b"answer", "attempt", b"attempt", "end_ms", b"end_ms", "measures", b"measures", "moments", b"moments", "notes", b"notes", "question_id", b"question_id", "response_delay_ms", b"response_delay_ms", "scores", b"scores", "share_of_interview", b"share_of_interview", "start_ms", b"start_ms", "strengths", b"strengths", "suggestions", b"suggestions", "text", b"text", "time_management", b"time_management", "weaknesses", b"weaknesses", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_response_delay_ms", b"_response_delay_ms", "answer", b"answer", "attempt", b"attempt", "end_ms", b"end_ms", "measures", b"measures", "moments", b"moments", "question_id", b"question_id", "response_delay_ms", b"response_delay_ms", "scores", b"scores", "share_of_interview", b"share_of_interview", "start_ms", b"start_ms", "strengths", b"strengths", "suggestions", b"suggestions", "text", b"text", "time_management", b"time_management", "weaknesses", b"weaknesses", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__response_delay_ms: _TypeAlias = _typing.Literal["response_delay_ms"]  # noqa: Y015
     _WhichOneofArgType__response_delay_ms: _TypeAlias = _typing.Literal["_response_delay_ms", b"_response_delay_ms"]  # noqa: Y015
