@@ -382,6 +382,11 @@ async def test_questions_are_called_as_in_the_interview(page: Page) -> None:
     await open_written(page, answered_again())
     called = ["Question 1", "Question 1 (again)", "Question 2"]
     await expect(page.locator(".answer .eyebrow")).to_have_text(called)
+    shares = [whole(100 * each.share_of_interview) for each in report(answered_again()).questions]
+    for number, share in enumerate(shares):
+        await expect(page.locator(".answer > h2 + .quiet").nth(number)).to_contain_text(
+            f"Its share of the interview: {share}%."
+        )
     listed = page.get_by_role("navigation", name="Questions").locator("li")
     assert [await each.get_attribute("value") for each in await listed.all()] == ["1", "1", "2"]
     await expect(listed).to_have_text([QUESTION.text, f"{QUESTION.text} (again)", OTHER.text])

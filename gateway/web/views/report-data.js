@@ -21,8 +21,8 @@
 /** @typedef {Span & {kind: string}} Marked  a STAR part, a disfluency or an expected point */
 /** @typedef {{id: string, text: string, found: boolean, span: Span | null}} Point */
 /** @typedef {{id: string, number: number, text: string, attempt: number, start: number, end: number,
- *   delay: number | null, words: Word[], values: Value[], scores: Score[], points: Point[],
- *   star: Marked[], disfluencies: Marked[], moments: Moment[], strengths: Claim[],
+ *   share: number, delay: number | null, words: Word[], values: Value[], scores: Score[],
+ *   points: Point[], star: Marked[], disfluencies: Marked[], moments: Moment[], strengths: Claim[],
  *   weaknesses: Claim[], suggestions: Suggestion[]}} Question */
 /** @typedef {{measure: string, times: number[], values: number[]}} Series */
 /** @typedef {{id: string, startedMs: number, began: number, duration: number, practised: number,
@@ -210,6 +210,7 @@ function question(json, number, startedUs, hints) {
     attempt: Number(json.attempt ?? 0),
     start,
     end,
+    share: Number(json.share_of_interview ?? 0),
     delay: optional(json.response_delay_ms),
     words: list(json.words).map((each) => ({
       text: String(each.text ?? ''),

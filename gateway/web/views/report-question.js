@@ -44,7 +44,9 @@ const UNLISTED = new Set(['speech', 'calibrated', 'stroke', 'named', 'framing', 
 export function questionSection(question, id, parts) {
   const { words, dialog } = parts;
   const { value: seconds = null } = question.values.find(({ measure }) => measure === 'answer_time') ?? {};
+  const alone = parts.report.questions.length === 1; // it is the whole interview
   const from = `${seconds === null ? 'From' : `${spell(1000 * seconds)}, from`} ${dialog.clock(question.start)} on.`;
+  const share = alone ? '' : ` Its share of the interview: ${Math.round(100 * question.share)}%.`;
   const began = question.delay === null ? '' : ` You began after ${(question.delay / 1000).toFixed(1)} seconds.`;
   return el(
     'section',
@@ -55,9 +57,9 @@ export function questionSection(question, id, parts) {
       el('span', { class: 'eyebrow' }, called(question)),
       question.text || 'Your answer',
     ),
-    el('p', { class: 'quiet' }, from + began),
+    el('p', { class: 'quiet' }, from + share + began),
     claimLists(question, dialog),
-    parts.report.questions.length === 1 ? scoreNote() : null,
+    alone ? scoreNote() : null,
     scoreCards(question.scores, question.values, words, dialog),
     el('h3', null, 'What you said'),
     transcript(question, dialog),

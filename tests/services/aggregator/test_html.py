@@ -159,6 +159,13 @@ def test_questions_are_called_as_in_the_interview() -> None:
     assert re.findall(r"<text[^>]*>(Question.*?)</text>", html) == called
 
 
+def test_each_of_several_answers_has_its_share_of_the_interview() -> None:
+    several, alone = report(answered_again()), report(set_up_first())
+    shares = [f"{100 * question.share_of_interview:.0f}" for question in several.questions]
+    assert re.findall(r"share of the interview: (\d+)%", render(several)) == shares
+    assert "share of the interview" not in render(alone)
+
+
 def columns(stream: list[Message]) -> list[tuple[str, str]]:
     """What stands under "What went well" and "What to work on": of it all, then of each answer."""
     words = " ".join(Page(render(report(stream))).words.split())
