@@ -137,8 +137,20 @@ class LiveSession:
     async def connect(self, offer: str) -> tuple[str, str]:
         """Answer a WHIP offer; an earlier connection of the session is replaced.
 
-        Returns (the connection's id, SDP answer). Raises ApiError.
+        Returns (the connection's id, SDP answer). Raises ApiError. Whoever goes meanwhile is
+        answered first (aioice's patience with STUN and TURN servers is 5 s) and then let go.
         """
+        answering = asyncio.create_task(self._answer(offer))
+        try:
+            _, connection, answer = await asyncio.shield(answering)
+        except asyncio.CancelledError:
+            await asyncio.wait([answering])
+            if answering.exception() is None:
+                await self.disconnect("candidate", answering.result()[0])
+            raise
+        return connection, answer
+
+    async def _answer(self, offer: str) -> tuple[Peer, str, str]:
         async with self._lock:
             if self._closed:
                 raise session_ended()
@@ -156,7 +168,7 @@ class LiveSession:
             self.peer, self.peer_id = peer, str(self._connections)
             if self._last_peer:
                 peer.follow(self._last_peer)
-            return self.peer_id, answer
+            return peer, self.peer_id, answer
 
     @property
     def _consented(self) -> frozenset[str]:

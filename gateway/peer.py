@@ -173,7 +173,10 @@ class Peer:
             self._channel = channel
 
     async def answer(self, offer: str) -> str:
-        """The SDP answer. Raises ApiError for an offer that can't be answered."""
+        """The SDP answer. Raises ApiError for an offer that can't be answered.
+
+        Not to be cancelled: aioice forgets the sockets that it has opened until then.
+        """
         self._candidates = sdp.check_offer(offer, self._consented, MAX_CANDIDATES)
         description = RTCSessionDescription(offer, "offer")
         try:
@@ -184,12 +187,10 @@ class Peer:
             answer = await self._connection.createAnswer()
             await self._connection.setLocalDescription(answer)
             self._path.listen(self._dtls_transports())
-        except BaseException as error:  # aiortc raises many kinds on what its parser let pass
+        except Exception as error:  # aiortc raises many kinds on what its parser let pass
             await self.close()
-            if isinstance(error, Exception):
-                log.info("offer not answered", session=self._session_id, error=type(error).__name__)
-                raise sdp.unanswerable() from error
-            raise
+            log.info("offer not answered", session=self._session_id, error=type(error).__name__)
+            raise sdp.unanswerable() from error
         return sdp.amend_answer(self._connection.localDescription.sdp)
 
     @property
