@@ -40,6 +40,14 @@ MAX_FLOOR_MS = MAX_AGE_US / 1000 / 2
 not too old."""
 
 
+MIN_FPS = 8.0
+"""Of the 15 asked for: a machine that is short of time has fewer, one that is not never half."""
+
+CHUNK_S = 0.04
+SPARE_S = 3.0
+"""Sent besides what must be analysed: for stalls of the machine, and what is too old after them."""
+
+
 @dataclass
 class Ages:
     """(when, age in microseconds) of what came, by its kind."""
@@ -144,7 +152,7 @@ async def test_a_consumer_three_times_slower(
 
 
 async def test_age_does_not_grow(greenroom: Greenroom, shared_data: Path) -> None:
-    """Over a minute here."""
+    """Over a minute here, in which pictures and sound are really analysed."""
     collected: list[Ages] = []
 
     async def during(client: Client) -> None:
@@ -153,7 +161,7 @@ async def test_age_does_not_grow(greenroom: Greenroom, shared_data: Path) -> Non
             await asyncio.sleep(SOAK_S)
 
     source = await recording(shared_data / DEMO)
-    got = await replay(greenroom, source, duration_s=SOAK_S + 3, during=during)
+    got = await replay(greenroom, source, duration_s=SOAK_S + SPARE_S, during=during)
     check_accounting(got)
     slopes = {kind: collected[0].slope(kind) for kind in ("frame", "face", "gesture", "voice")}
     for kind, (slope, age) in slopes.items():
@@ -161,3 +169,9 @@ async def test_age_does_not_grow(greenroom: Greenroom, shared_data: Path) -> Non
     for slope, age in slopes.values():
         assert slope <= MAX_SLOPE, slopes
         assert age <= MAX_FLOOR_MS, slopes
+    seen, heard = (
+        int(got.accounting(f"KIND_{kind}")["accounting"]["processed"]) for kind in ("FACE", "VOICE")
+    )
+    print(f"{seen / SOAK_S:.1f} frames/s, {heard * CHUNK_S:.1f} s of sound")
+    assert seen >= MIN_FPS * SOAK_S
+    assert heard * CHUNK_S >= SOAK_S
