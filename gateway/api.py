@@ -22,6 +22,7 @@ from greenroom.v1.session_pb2 import (
 from sse_starlette import EventSourceResponse
 
 from gateway import errors
+from gateway.clock import now_us
 from gateway.context import Authorization, Context, context_of
 from gateway.errors import ApiError
 from gateway.forward import FORWARDED
@@ -38,7 +39,6 @@ from gateway.schemas import (
     SessionState,
 )
 from services.runtime import telemetry
-from services.runtime.bus import now_us
 from services.runtime.measures import MEASURES
 from services.runtime.media import MICROSECONDS
 from services.runtime.questions import ResumeError, choose

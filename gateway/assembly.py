@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from aiortc.rtp import RtpPacket
 
+from gateway.clock import now_us
 from gateway.payload import PacketReader, data_of
 from gateway.references import References
-from services.runtime.bus import now_us
 
 SEQUENCE_MODULUS = 1 << 16
 MAX_LEAP = 3_000

@@ -12,8 +12,8 @@ from greenroom.v1.media_pb2 import AudioChunk
 
 from gateway.assembly import Unwrapper
 from gateway.capture_clock import RTP_MODULUS, CaptureClock
+from gateway.clock import now_us
 from gateway.opus import PACKET_SAMPLES, OpusDecoder, OpusError
-from services.runtime.bus import now_us
 from services.runtime.ledger import Ledger
 from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_RATE
 

@@ -30,20 +30,18 @@ WINDOW_US = 15 * MICROSECONDS
 
 
 class WallClock:
-    """Tells when this machine's wall clock was set: by its distance from the monotonic one.
-
-    (Set back, it stops a stream's capture times, which never go backwards, until it is there
-    again.)
+    """Tells when this machine's wall clock was set forward: by its distance from the monotonic
+    one. (Set back, gateway.clock goes on without a step.)
     """
 
     def __init__(self) -> None:
         self._ahead_us: int | None = None
 
-    def was_set(self, wall_us: int, monotonic_us: int) -> bool:
+    def was_set(self, now_us: int, monotonic_us: int) -> bool:
         """Since it was asked last. Asked about once a second, it takes no drift for a step."""
-        ahead_us = wall_us - monotonic_us
+        ahead_us = now_us - monotonic_us
         before, self._ahead_us = self._ahead_us, ahead_us
-        return before is not None and abs(ahead_us - before) > STEP_US
+        return before is not None and ahead_us - before > STEP_US
 
 
 class SmallestDelay:

@@ -23,6 +23,7 @@ from greenroom.v1.session_pb2 import (
 from greenroom.v1.signals_pb2 import Signal, VoiceEvent
 from nats.aio.subscription import Subscription
 
+from gateway.clock import now_us
 from gateway.errors import ApiError
 from gateway.load import Load
 from gateway.outlet import Outlet
@@ -31,7 +32,7 @@ from gateway.registry import Registry
 from gateway.settings import GatewaySettings
 from services.runtime import tasks
 from services.runtime.accounts import ACCOUNTING_S, Accounts
-from services.runtime.bus import Bus, SessionMessage, now_us
+from services.runtime.bus import Bus, SessionMessage
 from services.runtime.ledger import Ledger
 
 log = structlog.get_logger(__name__)

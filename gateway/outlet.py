@@ -10,8 +10,9 @@ import nats.errors
 import structlog
 from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
 
+from gateway.clock import now_us
 from services.runtime import tasks, telemetry
-from services.runtime.bus import Bus, now_us
+from services.runtime.bus import Bus
 from services.runtime.ledger import Ledger
 from services.runtime.media import MAX_AGE_US
 

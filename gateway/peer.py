@@ -36,12 +36,12 @@ from gateway import sdp
 from gateway.assembly import VideoAssembler
 from gateway.audio import AudioReceiver, Chunker
 from gateway.capture_clock import CaptureClock, SenderClock
+from gateway.clock import now_us
 from gateway.opus import PACKET_SAMPLES
 from gateway.payload import READERS, PacketReader
 from gateway.receive import Assembler, ReceivePath
 from gateway.settings import GatewaySettings
 from gateway.video import JpegEncoder, Sampler, VideoReceiver
-from services.runtime.bus import now_us
 from services.runtime.ledger import Ledger
 from services.runtime.media import MICROSECONDS, SAMPLE_RATE
 

@@ -39,7 +39,7 @@ from aiortc.utils import uint16_add
 
 from gateway.assembly import SEQUENCE_MODULUS
 from gateway.capture_clock import NTP_TO_UNIX_S
-from services.runtime.bus import now_us
+from gateway.clock import now_us
 
 log = structlog.get_logger(__name__)
 

@@ -22,8 +22,9 @@ from greenroom.v1.session_pb2 import (
 )
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
 
+from gateway.clock import now_us
 from gateway.errors import ApiError
-from services.runtime.bus import Bus, now_us
+from services.runtime.bus import Bus
 from services.runtime.media import MICROSECONDS
 
 TOKEN_BYTES = 32

@@ -16,13 +16,14 @@ from nats.js.kv import KV_DEL, KV_PURGE
 from prometheus_client import Gauge
 
 from gateway.capture_clock import WallClock
+from gateway.clock import now_us
 from gateway.errors import ApiError
 from gateway.live import LiveSession, session_ended
 from gateway.load import Load
 from gateway.registry import Registry
 from gateway.settings import GatewaySettings
 from gateway.video import decoder_threads
-from services.runtime.bus import Bus, now_us
+from services.runtime.bus import Bus
 from services.runtime.media import MICROSECONDS
 
 log = structlog.get_logger(__name__)

@@ -21,8 +21,8 @@ from greenroom.v1.media_pb2 import VideoFrame
 
 from gateway.assembly import EncodedFrame
 from gateway.capture_clock import CaptureClock
+from gateway.clock import now_us
 from services.runtime import scheduling
-from services.runtime.bus import now_us
 from services.runtime.ledger import Ledger
 from services.runtime.media import MAX_AGE_US, MICROSECONDS
 
