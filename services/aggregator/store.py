@@ -78,8 +78,9 @@ class Store:
 
     async def put(self, candidate_id: str, report: Report) -> None:
         """Write or replace a session's report."""
+        stored = await _row(candidate_id, report)
         async with self._sessions.begin() as session:
-            await session.merge(await _row(candidate_id, report))
+            await session.merge(stored)
 
     async def get(self, session_id: str) -> StoredReport | None:
         async with self._sessions() as session:
@@ -112,13 +113,17 @@ class Store:
             else StoredReport.candidate_id == candidate_id
         )
         async with self._sessions.begin() as session:
-            gone = (await session.scalars(select(StoredReport).where(of))).all()
+            wanted = select(
+                StoredReport.session_id, StoredReport.candidate_id, StoredReport.started_us
+            ).where(of)
+            gone = (await session.execute(wanted)).all()
             await session.execute(delete(StoredReport).where(of))
-            for erased in gone:
-                await _forget(session, erased)
+            if session_id:  # else no later ones are left
+                for _, of_candidate, started_us in gone:
+                    await _forget(session, of_candidate, started_us)
         if gone and self._engine.dialect.name == "sqlite":
             await self._truncate_log()
-        return [erased.session_id for erased in gone]
+        return [erased for erased, _, _ in gone]
 
     async def _truncate_log(self) -> None:
         """What was erased must not linger in SQLite's write-ahead log; the pages themselves
@@ -149,22 +154,19 @@ async def _before(
     return [Report.FromString(message) for message in await session.scalars(wanted)]
 
 
-async def _forget(session: AsyncSession, erased: StoredReport) -> None:
-    """Of those reports that may have been compared with it: the next ones."""
+async def _forget(session: AsyncSession, candidate_id: str, started_us: int) -> None:
+    """An erased report, in those that may have been compared with it: the candidate's next."""
     wanted = (
         select(StoredReport.message)
-        .where(
-            StoredReport.candidate_id == erased.candidate_id,
-            StoredReport.started_us > erased.started_us,
-        )
+        .where(StoredReport.candidate_id == candidate_id, StoredReport.started_us > started_us)
         .order_by(StoredReport.started_us, StoredReport.session_id)
         .limit(MOST_REPORTS)
     )
     for message in (await session.scalars(wanted)).all():
         report = Report.FromString(message)
-        earlier = await _before(session, erased.candidate_id, report.started_us, MOST_REPORTS)
+        earlier = await _before(session, candidate_id, report.started_us, MOST_REPORTS)
         left = await asyncio.to_thread(without_erased, report, earlier)
-        await session.merge(await _row(erased.candidate_id, left))
+        await session.merge(await _row(candidate_id, left))
 
 
 def _make_private(file: Path) -> None:
