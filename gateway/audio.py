@@ -1,4 +1,4 @@
-"""Opus packets to 40 ms chunks of 16 kHz mono: every 20 ms is there, received or concealed."""
+"""Opus packets to chunks of 16 kHz mono: every 20 ms is there, received or concealed."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class Chunker:
         self._pcm += samples.astype("<i2", copy=False).tobytes()
         self._concealed += bytes((concealed,)) * len(samples)
         while len(self._concealed) >= CHUNK_SAMPLES:
-            self._cut()
+            self._cut(CHUNK_SAMPLES)
 
-    def jump(self) -> None:
-        """The timeline has a hole: what is not a whole chunk is let go."""
-        self._pcm.clear()
-        self._concealed.clear()
+    def end(self) -> None:
+        """The timeline has a hole here, or its end: what there is goes out, a shorter chunk."""
+        if self._concealed:
+            self._cut(len(self._concealed))
 
-    def _cut(self) -> None:
+    def _cut(self, samples: int) -> None:
         self._emit(
             AudioChunk(
                 header=Header(
@@ -62,15 +62,15 @@ class Chunker:
                     sequence=self.sequence,
                     capture_time_us=self._start_us,
                 ),
-                pcm=bytes(self._pcm[: SAMPLE_BYTES * CHUNK_SAMPLES]),
+                pcm=bytes(self._pcm[: SAMPLE_BYTES * samples]),
                 sample_rate=SAMPLE_RATE,
-                concealed_samples=self._concealed.count(1, 0, CHUNK_SAMPLES),
+                concealed_samples=self._concealed.count(1, 0, samples),
             )
         )
         self.sequence += 1
-        self._start_us += CHUNK_SAMPLES * MICROSECONDS // SAMPLE_RATE
-        del self._pcm[: SAMPLE_BYTES * CHUNK_SAMPLES]
-        del self._concealed[:CHUNK_SAMPLES]
+        self._start_us += samples * MICROSECONDS // SAMPLE_RATE
+        del self._pcm[: SAMPLE_BYTES * samples]
+        del self._concealed[:samples]
 
 
 class AudioReceiver:
@@ -180,7 +180,7 @@ class AudioReceiver:
             self._add(self._conceal(), self._last_end_us, concealed=False)
 
     def _jump(self) -> None:
-        self._chunker.jump()
+        self._chunker.end()
         self._next_timestamp = None
 
     def _add(self, samples: npt.NDArray[np.int16], capture_us: int, *, concealed: bool) -> None:
@@ -195,4 +195,5 @@ class AudioReceiver:
         for _ in range(len(self._held)):
             self._ledger.drop("connection_closed")
         self._held.clear()
+        self._chunker.end()
         self._decoder.close()

@@ -33,12 +33,12 @@ from loadtest.session import BODY
 from loadtest.stages import BusTap, SessionProbe, Stages
 from loadtest.watch import SelfWatch
 from loadtest.whip import ClientError
+from services.runtime.media import SAMPLE_RATE
 
 ROUNDS = 3
 ROUND_S = 10.0
 LATENCY_S = 50.0
 WARM_UP_S = 3.0
-CHUNK_S = 0.04
 
 SERVICES = ("face", "gesture", "voice", "answers", "aggregator")
 
@@ -163,7 +163,7 @@ async def gateway_round(
 
         async def counts() -> tuple[float, float]:
             frames = sum(probe.heard.frames for probe in probes)
-            return float(frames), sum(probe.heard.chunks for probe in probes) * CHUNK_S
+            return float(frames), sum(probe.heard.samples for probe in probes) / SAMPLE_RATE
 
         process = system.program("gateway").process
         assert process is not None

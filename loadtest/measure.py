@@ -13,7 +13,6 @@ from loadtest.processes import Snapshot, growth, kind_of
 from loadtest.result import Count, Point, ProcessResult, Series, SessionResult
 from loadtest.slo import UNITS
 from services.aggregator.coverage import LOST
-from services.runtime.media import CHUNK_SAMPLES
 
 ASKED_FOR = frozenset({"not_sampled"})
 """Reasons of drops that are by design: the sampler takes 15 of 30 frames a second."""
@@ -177,9 +176,9 @@ def _bus(sessions: list[SessionResult]) -> dict[str, float]:
         if made:
             found[f"bus_lost_{kind}"] = 100 * lost / made
     heard = [session.heard for session in sessions if session.heard]
-    if chunks := sum(one.chunks for one in heard):
+    if samples := sum(one.samples for one in heard):
         concealed = sum(one.concealed_samples for one in heard)
-        found["concealed"] = 100 * concealed / (chunks * CHUNK_SAMPLES)
+        found["concealed"] = 100 * concealed / samples
     unread = sum(one.numbers_unread for one in heard)
     if numbers := unread + sum(one.numbers_read for one in heard):
         found["burnt_unread"] = 100 * unread / numbers

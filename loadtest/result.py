@@ -86,7 +86,8 @@ class Heard(BaseModel):
     """One session's media as it came over the bus to this process, with --nats."""
 
     frames: int = 0
-    chunks: int = 0
+    samples: int = 0
+    """Of sound, at 16 kHz."""
     made: dict[str, int] = {}
     """video, audio: by the newest sequence, which counts those that were lost on the way here."""
     concealed_samples: int = 0

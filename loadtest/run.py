@@ -365,7 +365,7 @@ class LoadTest:
             if endpoint.name in self._several
         ]
         heard = [s.heard for s in sessions if s.heard and s.outcome == "completed"]
-        if deaf := sum(not one.frames and not one.chunks for one in heard):
+        if deaf := sum(not one.frames and not one.samples for one in heard):
             doubts.append(
                 f"the media of {deaf} of {len(heard)} sessions did not come over the bus that "
                 "--nats names: is it the deployment's?"

@@ -49,10 +49,9 @@ from loadtest.recording import OPUS_RATE, OPUS_SAMPLES
 from loadtest.result import Heard
 from loadtest.tracks import PacketTrack
 from services.runtime.bus import now_us
-from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_RATE
+from services.runtime.media import MICROSECONDS, SAMPLE_RATE
 from services.runtime.settings import RuntimeSettings
 
-CHUNK_US = CHUNK_SAMPLES * MICROSECONDS // SAMPLE_RATE
 CHIRP_PACKETS = CHIRP_EVERY_S * OPUS_RATE // OPUS_SAMPLES
 GATEWAY, AGGREGATOR = "the gateway", "the aggregator"
 """Processes that do not say their name in what they send."""
@@ -174,14 +173,16 @@ class SessionProbe:
             self._stages.add_us("burnt_video", arrived_us - sent_us)
 
     def _chunk(self, chunk: AudioChunk, arrived_us: int) -> None:
-        self.heard.chunks += 1
+        samples = np.frombuffer(chunk.pcm, "<i2")
+        self.heard.samples += len(samples)
         self.heard.made["audio"] = chunk.header.sequence + 1
         self.heard.concealed_samples += chunk.concealed_samples
-        captured_us = chunk.header.capture_time_us + CHUNK_US
+        length_us = len(samples) * MICROSECONDS // SAMPLE_RATE
+        captured_us = chunk.header.capture_time_us + length_us
         self._stages.add_us("capture_to_publish_audio", chunk.publish_time_us - captured_us)
         if self._audio is None:
             return
-        number = self._finder.add(np.frombuffer(chunk.pcm, "<i2"))
+        number = self._finder.add(samples)
         if number is None:
             return
         before = [

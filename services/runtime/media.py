@@ -16,8 +16,9 @@ Floats = npt.NDArray[np.floating[Any]]
 SAMPLE_RATE = 16_000
 """Hz. What every speech model here was trained on."""
 
-CHUNK_SAMPLES = 640
-"""Samples in one audio chunk: 40 ms, two 20 ms Opus frames."""
+CHUNK_SAMPLES = 1_280
+"""Samples in one audio chunk: 80 ms, four 20 ms Opus frames. Each chunk wakes up the gateway, the
+bus and the voice's worker, and a wake-up costs as much as 40 ms of sound (docs/performance.md)."""
 
 MICROSECONDS = 1_000_000
 

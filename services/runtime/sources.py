@@ -13,7 +13,7 @@ from nats.aio.subscription import Subscription
 from services.runtime.bus import Bus
 from services.runtime.media import SAMPLE_RATE, Frame, Image, Pcm
 
-AUDIO_RING = 25
+AUDIO_RING = 13
 """Chunks: one second, twice what may still be fresh (MAX_AGE_US): what is told as too old was."""
 
 

@@ -8,12 +8,12 @@ from greenroom.v1.signals_pb2 import VoiceEvent, VoiceState
 
 from services.runtime.analyzer import Observation
 from services.runtime.media import Pcm
-from services.voice import gain, hearing, loudness
+from services.voice import gain, hearing, level_meter, loudness
 from services.voice.breaths import Breaths
 from services.voice.clock import WINDOW, StreamClock
 from services.voice.gain import GainWatch
 from services.voice.highpass import HighPass
-from services.voice.loudness import LevelMeter
+from services.voice.level_meter import LevelMeter
 from services.voice.pauses import Pauses, Stretch
 from services.voice.pitch import PitchTracker
 from services.voice.speech_text import SpeechText
@@ -48,8 +48,6 @@ class VoiceAnalyzer:
         self._text = SpeechText(self._clock, transcription or background())
         self._level = LevelMeter()
         self._window = _Window(self._clock)
-        self._speech = False
-        self._voice = False
 
     def analyze(self, item: Pcm) -> Iterable[Observation]:
         fill, samples, broken = self._clock.lay(item)
@@ -76,9 +74,6 @@ class VoiceAnalyzer:
         lost = concealed * 2 > len(samples)
         raw, samples = samples, self._highpass.push(samples)
         frames = self._activity.push(samples, lost=lost)
-        if frames:
-            self._speech = any(frame.speech for frame in frames)
-            self._voice = all(frame.voice for frame in frames)
         for frame in frames:
             found += [self._stretch(stretch) for stretch in self._pauses.push(frame)]
             if self._gain.push(frame):
@@ -86,16 +81,13 @@ class VoiceAnalyzer:
                 start = max(frame.end - gain.EVIDENCE, 0)
                 found.append(self._observation(event, start, frame.end, gain.CONFIDENCE))
         found += [self._stretch(stretch) for stretch in self._breaths.push(samples, frames)]
-        if not lost:
+        for warning in self._level.push(raw, frames):
+            event = VoiceEvent(
+                type=VoiceEvent.LEVEL, detail=warning.detail, level_dbfs=warning.level_dbfs
+            )
             end = self._clock.samples
-            for warning in self._level.push(
-                raw, samples, voice=self._voice, quiet=not self._speech
-            ):
-                event = VoiceEvent(
-                    type=VoiceEvent.LEVEL, detail=warning.detail, level_dbfs=warning.level_dbfs
-                )
-                start = max(end - loudness.SPEECH_CHUNKS * len(samples), 0)
-                found.append(self._observation(event, start, end, 1.0))
+            start = max(end - level_meter.SPEECH_FRAMES * FRAME, 0)
+            found.append(self._observation(event, start, end, 1.0))
         found += self._window.push(
             raw, samples, frames, concealed if received else None, self._level.noise_dbfs
         )

@@ -15,7 +15,7 @@ WINDOW = STATE_WINDOW_US * SAMPLE_RATE // MICROSECONDS
 """Samples that one VoiceState sums up."""
 
 TOLERANCE_US = 30_000
-"""Jitter of capture times that is no gap: less than one 40 ms chunk."""
+"""Jitter of capture times that is no gap: less than half a chunk."""
 
 MAX_FILL = GAP_US * SAMPLE_RATE // MICROSECONDS
 """A gap up to this is filled with silence; what is longer is not heard, and nothing is said of
@@ -29,8 +29,8 @@ BREAK_STEP = math.lcm(FRAME, WINDOW)
 """After a longer gap sound goes on at a multiple of this, so that no frame of voice activity
 and no window lies on both sides of it: its times would span what was not heard."""
 
-ANCHORS = 1024
-"""Chunks whose times are remembered: 40 s, longer than any utterance and its transcription."""
+ANCHORS = 512
+"""Chunks whose times are remembered: 41 s, longer than any utterance and its transcription."""
 
 
 class StreamClock:

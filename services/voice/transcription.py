@@ -1,6 +1,6 @@
 """Transcribing beside the stream: one thread a process, with a short queue.
 
-A pass of the transcriber takes longer than a 40 ms chunk. Done in line it would
+A pass of the transcriber takes longer than a chunk. Done in line it would
 hold up voice activity and pitch, and make the sound behind it stale; so it runs
 in a thread of its own, and the analyzer collects what is done.
 """

@@ -52,7 +52,7 @@ def test_packets_are_late_where_it_counts() -> None:
 def test_media_that_does_not_come_over_this_bus() -> None:
     """A NATS that answers, but another deployment's."""
     test = LoadTest(Plan(Target(), [], OPTIONS))
-    there = SessionResult(recording="a", outcome="completed", heard=Heard(chunks=1))
+    there = SessionResult(recording="a", outcome="completed", heard=Heard(samples=1))
     away = there.model_copy(update={"heard": Heard()})
     failed = away.model_copy(update={"outcome": "failed"})
     assert test._doubts([there, failed]) == []

@@ -35,7 +35,7 @@ def load(path: Path) -> Samples:
 
 
 def chunks(samples: Samples, start_us: int = 0) -> Iterator[Pcm]:
-    """The sound in the gateway's 40 ms pieces."""
+    """The sound in the gateway's pieces."""
     for number, at in enumerate(range(0, len(samples), CHUNK_SAMPLES)):
         capture_us = start_us + at * MICROSECONDS // SAMPLE_RATE
         yield Pcm(samples[at : at + CHUNK_SAMPLES], capture_us, number)

@@ -124,7 +124,7 @@ def _live(recordings: list[Recording]) -> Row:
         area=AREA, metric=metric, value=ratio(np.concatenate(live)), low=low, high=high,
         n=len(chosen), better="lower",
         baseline=Comparison(name="whole utterances alone", value=ratio(np.array(whole, float))),
-        note="final texts where unfinished ones were shown before, 40 ms chunks",
+        note="final texts where unfinished ones were shown before, 80 ms chunks",
     )  # fmt: skip
 
 

@@ -26,10 +26,10 @@ def test_a_frame_is_lost_when_most_of_it_is(speech: Samples) -> None:
     activity = VoiceActivity()
     frames = [
         frame
-        for pcm in chunks(speech[: 5 * 640])
-        for frame in activity.push(pcm.samples, lost=pcm.sequence in (1, 3))
+        for number, part in enumerate(np.split(speech[: 5 * 640], 5))
+        for frame in activity.push(part, lost=number in (1, 3))
     ]
-    # Chunks 1 and 3 are samples 640 to 1280 and 1920 to 2560.
+    # Parts 1 and 3 are samples 640 to 1280 and 1920 to 2560.
     assert [frame.start // FRAME for frame in frames if frame.lost] == [1, 4]
 
 

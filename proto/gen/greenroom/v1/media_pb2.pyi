@@ -63,7 +63,7 @@ Global___VideoFrame: _TypeAlias = VideoFrame  # noqa: Y015
 
 @_typing.final
 class AudioChunk(_message.Message):
-    """Subject media.{session}.audio, core NATS. 40 ms a chunk."""
+    """Subject media.{session}.audio, core NATS. 80 ms a chunk."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
