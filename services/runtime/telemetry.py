@@ -35,11 +35,6 @@ TAKEOVERS = Counter("greenroom_takeovers_total", "Sessions taken from a dead wor
 LOOP_LAG = Histogram(
     "greenroom_loop_lag_seconds", "How late the event loop wakes up", buckets=LATENCY_BUCKETS
 )
-HINT_SHOWN = Histogram(
-    "greenroom_hint_shown_seconds",
-    "From a hint's arrival to the screen, as the pages tell it",
-    buckets=LATENCY_BUCKETS,
-)
 
 
 def configure_logging(settings: RuntimeSettings, process: str) -> None:

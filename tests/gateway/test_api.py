@@ -11,9 +11,9 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.api import HINT_SHOWN
 from gateway.app import create_app
 from gateway.settings import GatewaySettings
-from services.runtime import telemetry
 from services.runtime.bus import Bus, now_us
 from tests.gateway.conftest import Gateway, RunGateway
 from tests.gateway.test_sdp import CHROMIUM
@@ -22,7 +22,7 @@ from tests.gateway.test_sessions import events_of
 
 def shown_s() -> float:
     """All that hints took to the screen so far."""
-    [metric] = telemetry.HINT_SHOWN.collect()
+    [metric] = HINT_SHOWN.collect()
     return next(sample.value for sample in metric.samples if sample.name.endswith("_sum"))
 
 
