@@ -89,6 +89,22 @@ def test_all_that_is_sent_is_heard(heard: Heard) -> None:
     assert 90 <= lag <= 120, "6.5 ms of look-ahead (RFC 6716, 2.1) at 16 kHz"
 
 
+@pytest.mark.parametrize("frame_ms", [10, 20, 40, 60])
+def test_packets_wait_for_each_other_but_no_chunk_waits(
+    monkeypatch: pytest.MonkeyPatch, frame_ms: int
+) -> None:
+    """Each chunk is out with the packet that completes it; until then few are decoded."""
+    heard = Heard(monkeypatch)
+    data = media.opus(media.sound(6), frame_ms=frame_ms)
+    for number, packet in enumerate(media.opus_packets(data, step=48 * frame_ms)):
+        heard.add([packet])
+        samples = (number + 1) * frame_ms * SAMPLE_RATE // 1000
+        assert len(heard.chunks) == samples // CHUNK_SAMPLES
+        assert len(heard.receiver._held) <= audio.REORDER_PACKETS
+        if frame_ms == 20:
+            assert heard.ledger.accounting().pending == (number + 1) % CHUNK_PACKETS or number < 4
+
+
 @pytest.mark.parametrize("share", [0.02, 0.1])
 @pytest.mark.parametrize("seed", range(5))
 def test_random_loss(heard: Heard, share: float, seed: int) -> None:

@@ -36,6 +36,7 @@ from services.runtime.bus import Bus
 from tests.gateway import media
 from tests.gateway.conftest import Gateway
 from tests.gateway.test_peer import (
+    CHUNKS_PER_S,
     SECONDS,
     accounts_of,
     audio,
@@ -218,7 +219,7 @@ async def test_only_the_first_packets_go_the_long_way(
         await session.post("end")
     accounts = await accounts_of(bus, session)
     assert sampled(accounts[Kind.KIND_GATEWAY_VIDEO]) > 0.5 * 15 * SECONDS
-    assert len(chunks) + dropped_chunks() - before > 0.8 * 25 * SECONDS
+    assert len(chunks) + dropped_chunks() - before > 0.8 * CHUNKS_PER_S * SECONDS
     assert frames
     assert chunks
     assert len(all_of) == 2
