@@ -23,6 +23,8 @@ LAYERS = 6
 HEADS = 8
 HEAD_SIZE = 36
 """The shape of the decoder's KV cache."""
+HEARD = [f"heard_{i}" for i in range(2 * LAYERS)]
+"""The decoder's view of the sound: keys and values of each layer, [1, HEADS, n, HEAD_SIZE]."""
 
 ENCODER_STEP = 384
 """Samples an encoder state: 24 ms."""
@@ -165,14 +167,14 @@ class _Decoding:
     """The decoder on one stretch of sound, with its KV cache."""
 
     def __init__(self, states: States) -> None:
-        self._heard = _cross().run(None, {"states": states[None]})[0]
+        self._heard = dict(zip(HEARD, _cross().run(HEARD, {"states": states[None]}), strict=True))
         self._past = np.zeros((2 * LAYERS, HEADS, 0, HEAD_SIZE), np.float32)
 
     def step(self, tokens: list[int]) -> npt.NDArray[np.float32]:
         """Log probabilities [len(tokens), vocabulary] of what follows each token."""
         found, self._past = _decoder().run(
             None,
-            {"tokens": np.array([tokens], np.int64), "past": self._past, "heard": self._heard},
+            {"tokens": np.array([tokens], np.int64), "past": self._past, **self._heard},
         )
         return np.asarray(found[0])
 

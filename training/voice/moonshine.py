@@ -24,7 +24,7 @@ import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
 from services.runtime import models
-from services.voice.transcriber import HEAD_SIZE, HEADS, LAYERS
+from services.voice.transcriber import HEAD_SIZE, HEADS, HEARD, LAYERS
 
 OPSET = 18
 IR_VERSION = 10
@@ -285,20 +285,19 @@ def encoder(package: Package, file: Path) -> None:
 
 
 def cross(package: Package, file: Path) -> None:
-    """Keys and values of the sound, for every layer of the decoder."""
+    """Keys and values of the sound, for every layer of the decoder; one array for each, so that no
+    step has to take them apart."""
     g = Graph(package)
     quantized = g.quantized("states")
     heads = g.constant(np.array([0, 0, HEADS, HEAD_SIZE]))
-    sides = []
-    for layer in range(LAYERS):
-        for side in "kv":
-            x = g.project(quantized, f"/model/decoder/layers.{layer}/encoder_attn/{side}_proj")
-            sides.append(g.one("Transpose", [g.one("Reshape", [x, heads])], perm=[0, 2, 1, 3]))
-    g.add("Concat", sides, ["heard"], axis=0)
+    sides = [f"layers.{layer}/encoder_attn/{side}" for layer in range(LAYERS) for side in "kv"]
+    for side, name in zip(sides, HEARD, strict=True):
+        x = g.one("Reshape", [g.project(quantized, f"/model/decoder/{side}_proj"), heads])
+        g.add("Transpose", [x], [name], perm=[0, 2, 1, 3])
     g.save(
         file,
         {"states": (TensorProto.FLOAT, [1, "n", WIDTH])},
-        {"heard": [2 * LAYERS, HEADS, "n", HEAD_SIZE]},
+        {name: [1, HEADS, "n", HEAD_SIZE] for name in HEARD},
     )
 
 
@@ -311,7 +310,6 @@ def decoder(package: Package, file: Path) -> None:
     place = g.one("Slice", [g.one("Shape", ["past"]), *(g.constant(np.array([i])) for i in (2, 3))])
     tables = g.rotary_tables(MAX_TOKENS)
     past = g.add("Split", ["past"], 2 * LAYERS, num_outputs=2 * LAYERS)
-    heard = g.add("Split", ["heard"], 2 * LAYERS, num_outputs=2 * LAYERS)
     present = []
     normal = g.normalize(x, "/model/decoder/layers.0/input_layernorm/")
     for layer in range(LAYERS):
@@ -329,7 +327,7 @@ def decoder(package: Package, file: Path) -> None:
         x = g.one("Add", [x, attended])
         normal = g.normalize(x, f"{at}/post_attention_layernorm/")
         query = g.project(normal, f"{at}/encoder_attn/q_proj")
-        attended = g.project(g.attend(query, *heard[sides]), f"{at}/encoder_attn/o_proj")
+        attended = g.project(g.attend(query, *HEARD[sides]), f"{at}/encoder_attn/o_proj")
         x = g.one("Add", [x, attended])
         normal = g.normalize(x, f"{at}/final_layernorm/")
         inner = g.project(normal, f"{at}/mlp/fc1")
@@ -346,7 +344,7 @@ def decoder(package: Package, file: Path) -> None:
         {
             "tokens": (TensorProto.INT64, [1, "m"]),
             "past": (TensorProto.FLOAT, [2 * LAYERS, HEADS, "p", HEAD_SIZE]),
-            "heard": (TensorProto.FLOAT, [2 * LAYERS, HEADS, "n", HEAD_SIZE]),
+            **{name: (TensorProto.FLOAT, [1, HEADS, "n", HEAD_SIZE]) for name in HEARD},
         },
         {
             "log_probabilities": [1, "m", "vocabulary"],
