@@ -39,6 +39,10 @@ RATE_DOWN = 0.7
 RATE_UP_PER_S = 1.0
 """Multiplicative decrease, additive increase: recovers slowly, gives way at once."""
 
+TOGETHER = 2
+"""Frames that are decoded in one go at the latest. Of 30 a second every second one is sampled: the
+one before it waits for it, so that threads are woken up half as often; more would make it late."""
+
 MAX_PIXELS = 4096 * 2304
 """FFmpeg refuses a larger picture: ten bytes may claim one of 16383 x 16383."""
 
@@ -118,6 +122,8 @@ class Waiting:
     frame: EncodedFrame
     capture_us: int
     since_us: int
+    wanted: bool
+    """By the sampler, as it came. Others are decoded with the next one, which refers to them."""
 
 
 def decoder_threads() -> ThreadPoolExecutor:
@@ -184,13 +190,18 @@ class VideoReceiver:
                     self._ledger.drop("decoder_overrun")
                     self._lost_state()
                     return
-            self._waiting.append(Waiting(frame, capture_us, now_us()))
-            if self._scheduled is None:
+            wanted = self._sampler.wants(capture_us)
+            self._waiting.append(Waiting(frame, capture_us, now_us(), wanted))
+            if self._scheduled is None and self._due():
                 self._scheduled = self._executor.submit(self._work)
 
+    def _due(self) -> bool:
+        """Whether what waits is to be decoded now."""
+        return len(self._waiting) >= TOGETHER or any(each.wanted for each in self._waiting)
+
     def _clear(self, reason: str) -> None:
-        for _ in self._waiting:
-            self._ledger.drop(reason)
+        for waiting in self._waiting:
+            self._ledger.drop(reason if waiting.wanted else "not_sampled")
         self._waiting.clear()
 
     async def close(self) -> None:
@@ -212,12 +223,13 @@ class VideoReceiver:
                 if not self._waiting:
                     break
                 waiting = self._waiting.popleft()
-            waited_us = now_us() - waiting.since_us
-            self._waited(waited_us)
-            self._sampler.report_wait(waited_us, waiting.since_us)
+            if waiting.wanted:
+                waited_us = now_us() - waiting.since_us
+                self._waited(waited_us)
+                self._sampler.report_wait(waited_us, waiting.since_us)
             self._handle(waiting.frame, waiting.capture_us)
         with self._lock:
-            again = bool(self._waiting)
+            again = self._due()
             self._scheduled = self._executor.submit(self._work) if again else None
 
     def _handle(self, frame: EncodedFrame, capture_us: int) -> None:
