@@ -63,7 +63,9 @@ Global___VideoFrame: _TypeAlias = VideoFrame  # noqa: Y015
 
 @_typing.final
 class AudioChunk(_message.Message):
-    """Subject media.{session}.audio, core NATS. 80 ms a chunk."""
+    """Subject media.{session}.audio, core NATS. 80 ms a chunk, less before a hole
+    in the sound and at its end.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
