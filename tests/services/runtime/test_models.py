@@ -73,7 +73,7 @@ def test_a_package_with_another_file_is_refused(
 GROWTH = """
 import numpy as np, psutil
 from services.runtime import models
-from services.voice.transcriber import HEADS, HEAD_SIZE, LAYERS
+from services.voice.transcriber import HEADS, HEAD_SIZE, HEARD, LAYERS
 
 def own():
     memory = psutil.Process().memory_info()
@@ -86,7 +86,7 @@ def step(tokens, past, heard):
     decoder.run(None, {
         "tokens": np.full((1, tokens), 100),
         "past": np.zeros((2 * LAYERS, HEADS, past, HEAD_SIZE), np.float32),
-        "heard": np.zeros((2 * LAYERS, HEADS, heard, HEAD_SIZE), np.float32),
+        **{name: np.zeros((1, HEADS, heard, HEAD_SIZE), np.float32) for name in HEARD},
     })
 
 def steps(count):
