@@ -15,7 +15,7 @@ from gateway.capture_clock import RTP_MODULUS, CaptureClock
 from gateway.clock import now_us
 from gateway.opus import PACKET_SAMPLES, OpusDecoder, OpusError
 from services.runtime.ledger import Ledger
-from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_RATE
+from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_BYTES, SAMPLE_RATE
 
 REORDER_PACKETS = 3
 """A missing packet is waited for until this many later ones are here: 60 ms."""
@@ -23,41 +23,43 @@ REORDER_PACKETS = 3
 MAX_CONCEALED = SAMPLE_RATE // 2
 """Samples: half a second. A longer hole is a lost connection, not loss: the timeline jumps."""
 
-SAMPLE_BYTES = 2
 TIMESTAMPS_PER_SAMPLE = 48_000 // SAMPLE_RATE
 """Opus's RTP clock is 48 kHz whatever is decoded (RFC 7587, 4.1)."""
 
 
 class Chunker:
-    """Decoded sound of any length in, chunks of CHUNK_SAMPLES with their capture time out."""
+    """Decoded sound of any length in, chunks of up to CHUNK_SAMPLES with their capture time out.
+
+    A chunk was received or concealed as a whole: where the one passes into the other it ends.
+    """
 
     def __init__(self, session_id: str, emit: Callable[[AudioChunk], None]) -> None:
         self._session_id = session_id
         self._emit = emit
         self.sequence = 0
         self._pcm = bytearray()
-        self._concealed = bytearray()
-        """For each sample of `_pcm` 0 or 1."""
+        self._concealed = False
         self._start_us = 0
 
     @property
     def wanted(self) -> int:
         """Samples until the next chunk is whole."""
-        return CHUNK_SAMPLES - len(self._concealed)
+        return CHUNK_SAMPLES - len(self._pcm) // SAMPLE_BYTES
 
     def add(self, samples: npt.NDArray[np.int16], capture_us: int, concealed: bool) -> None:
         """capture_us: of the first sample."""
+        if concealed != self._concealed:
+            self.end()
         if not self._pcm:
-            self._start_us = capture_us
+            self._start_us, self._concealed = capture_us, concealed
         self._pcm += samples.astype("<i2", copy=False).tobytes()
-        self._concealed += bytes((concealed,)) * len(samples)
-        while len(self._concealed) >= CHUNK_SAMPLES:
+        while self.wanted <= 0:
             self._cut(CHUNK_SAMPLES)
 
     def end(self) -> None:
-        """The timeline has a hole here, or its end: what there is goes out, a shorter chunk."""
-        if self._concealed:
-            self._cut(len(self._concealed))
+        """What there is goes out, a shorter chunk."""
+        if self._pcm:
+            self._cut(len(self._pcm) // SAMPLE_BYTES)
 
     def _cut(self, samples: int) -> None:
         self._emit(
@@ -69,13 +71,12 @@ class Chunker:
                 ),
                 pcm=bytes(self._pcm[: SAMPLE_BYTES * samples]),
                 sample_rate=SAMPLE_RATE,
-                concealed_samples=self._concealed.count(1, 0, samples),
+                concealed_samples=samples if self._concealed else 0,
             )
         )
         self.sequence += 1
         self._start_us += samples * MICROSECONDS // SAMPLE_RATE
         del self._pcm[: SAMPLE_BYTES * samples]
-        del self._concealed[:samples]
 
 
 class AudioReceiver:

@@ -14,12 +14,12 @@ from gateway.clock import now_us
 from services.runtime import tasks, telemetry
 from services.runtime.bus import Bus
 from services.runtime.ledger import Ledger
-from services.runtime.media import MAX_AGE_US
+from services.runtime.media import MAX_AGE_US, length_us
 
 log = structlog.get_logger(__name__)
 
 MAX_WAITING = 64
-"""Messages that wait only while the server stands still: 1.6 s of sound and picture."""
+"""Messages that wait only while the server stands still: two seconds of sound and picture."""
 
 DRAIN_S = 0.5
 """What waits at the end is sent within this, or dropped."""
@@ -79,7 +79,10 @@ class Outlet:
 
     async def _send(self, message: VideoFrame | AudioChunk) -> None:
         now = now_us()
-        if now - message.header.capture_time_us > MAX_AGE_US:
+        newest_us = message.header.capture_time_us
+        if isinstance(message, AudioChunk):
+            newest_us += length_us(message.pcm)
+        if now - newest_us > MAX_AGE_US:
             self._drop(message, "stale")
             return
         message.publish_time_us = now

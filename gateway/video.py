@@ -177,7 +177,8 @@ class VideoReceiver:
         """The next frame in decoding order, on the event loop."""
         self._ledger.receive()
         capture_us = self._clock.capture_us(frame.timestamp, frame.arrival_us)
-        if frame.discardable and not self._sampler.wants(capture_us):
+        wanted = self._sampler.wants(capture_us)
+        if frame.discardable and not wanted:
             self._ledger.drop("not_sampled")
             return
         with self._lock:
@@ -185,12 +186,13 @@ class VideoReceiver:
                 self._ledger.drop("connection_closed")
                 return
             if len(self._waiting) >= MAX_WAITING:
-                self._clear("decoder_overrun")
+                for _ in self._waiting:
+                    self._ledger.drop("decoder_overrun")
+                self._waiting.clear()
                 if not frame.key:  # it refers to what was just dropped
                     self._ledger.drop("decoder_overrun")
                     self._lost_state()
                     return
-            wanted = self._sampler.wants(capture_us)
             self._waiting.append(Waiting(frame, capture_us, now_us(), wanted))
             if self._scheduled is None and self._due():
                 self._scheduled = self._executor.submit(self._work)
@@ -199,16 +201,13 @@ class VideoReceiver:
         """Whether what waits is to be decoded now."""
         return len(self._waiting) >= TOGETHER or any(each.wanted for each in self._waiting)
 
-    def _clear(self, reason: str) -> None:
-        for waiting in self._waiting:
-            self._ledger.drop(reason if waiting.wanted else "not_sampled")
-        self._waiting.clear()
-
     async def close(self) -> None:
         """When it returns every frame is accounted for, or with `publish`."""
         with self._lock:
             self._closed = True
-            self._clear("connection_closed")
+            for waiting in self._waiting:
+                self._ledger.drop("connection_closed" if waiting.wanted else "not_sampled")
+            self._waiting.clear()
             scheduled = self._scheduled
         if scheduled:
             await asyncio.wait([asyncio.wrap_future(scheduled)])

@@ -10,14 +10,13 @@ import asyncio
 
 from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
 
-from gateway.audio import SAMPLE_BYTES
 from gateway.peer import MediaSink, Peer
 from gateway.settings import GatewaySettings
 from gateway.video import decoder_threads
 from loadtest.peers.server import Counts, serve
 from services.runtime import process, scheduling
 from services.runtime.ledger import Ledger
-from services.runtime.media import SAMPLE_RATE
+from services.runtime.media import SAMPLE_BYTES, SAMPLE_RATE
 
 CONSENTED = frozenset({"audio", "video"})
 

@@ -23,7 +23,10 @@ bus and the voice's worker, and a wake-up costs as much as 40 ms of sound (docs/
 MICROSECONDS = 1_000_000
 
 MAX_AGE_US = 500_000
-"""Nothing older than this is published or analysed: it would nudge about what is long past."""
+"""Nothing older than this is published or analysed: it would nudge about what is long past. Of
+sound its end counts: it may have waited for what follows a pause."""
+
+SAMPLE_BYTES = 2
 
 Image = npt.NDArray[np.uint8]
 """[height, width, 3] RGB, upright."""
@@ -59,3 +62,8 @@ class Pcm:
     @property
     def end_us(self) -> int:
         return self.capture_us + len(self.samples) * MICROSECONDS // SAMPLE_RATE
+
+
+def length_us(pcm: bytes) -> int:
+    """How long 16-bit mono sound at SAMPLE_RATE lasts."""
+    return len(pcm) // SAMPLE_BYTES * MICROSECONDS // SAMPLE_RATE

@@ -11,7 +11,7 @@ from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
 from nats.aio.subscription import Subscription
 
 from services.runtime.bus import Bus
-from services.runtime.media import SAMPLE_RATE, Frame, Image, Pcm
+from services.runtime.media import SAMPLE_BYTES, SAMPLE_RATE, Frame, Image, Pcm, length_us
 
 AUDIO_RING = 13
 """Chunks: one second, twice what may still be fresh (MAX_AGE_US): what is told as too old was."""
@@ -38,6 +38,10 @@ class MediaSource(Protocol[Message, Decoded_co]):
         self, bus: Bus, session_id: str, take: Callable[[Message], None]
     ) -> Subscription: ...
 
+    def newest_us(self, message: Message) -> int:
+        """Capture time of the last that it holds."""
+        ...
+
     def decode(self, message: Message) -> Decoded_co:
         """Raises BadMediaError."""
         ...
@@ -53,6 +57,9 @@ class VideoSource:
         self, bus: Bus, session_id: str, take: Callable[[VideoFrame], None]
     ) -> Subscription:
         return await bus.subscribe_video(session_id, take)
+
+    def newest_us(self, message: VideoFrame) -> int:
+        return message.header.capture_time_us
 
     def decode(self, message: VideoFrame) -> Frame:
         """The picture itself is decoded, or found to be none, when the analyzer looks at it."""
@@ -80,8 +87,11 @@ class AudioSource:
     ) -> Subscription:
         return await bus.subscribe_audio(session_id, take)
 
+    def newest_us(self, message: AudioChunk) -> int:
+        return message.header.capture_time_us + length_us(message.pcm)
+
     def decode(self, message: AudioChunk) -> Pcm:
-        if message.sample_rate != SAMPLE_RATE or len(message.pcm) % 2:
+        if message.sample_rate != SAMPLE_RATE or len(message.pcm) % SAMPLE_BYTES:
             raise BadMediaError(f"{message.sample_rate} Hz, {len(message.pcm)} bytes")
         return Pcm(
             np.frombuffer(message.pcm, np.dtype("<i2")),

@@ -131,7 +131,7 @@ class MediaSession(Generic[Message, Decoded]):
             self._scheduled = self._executor.submit(self._work) if again else None
 
     def _analyse(self, message: Message, received_us: int) -> None:
-        age_us = now_us() - message.header.capture_time_us
+        age_us = now_us() - self._source.newest_us(message)
         if age_us > MAX_AGE_US:
             self.ring.drop("stale")
             return

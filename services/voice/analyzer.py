@@ -1,5 +1,6 @@
 """The voice analyzer: sound in; voice states, events and transcript segments out."""
 
+from collections import deque
 from collections.abc import Iterable
 
 import numpy as np
@@ -134,8 +135,7 @@ class _Window:
     ) -> list[Observation]:
         """``concealed`` None: the samples were not received, they fill a gap."""
         self._noise = noise_dbfs
-        self._speech += FRAME * sum(frame.speech for frame in frames)
-        self._judged += FRAME * len(frames)
+        judged = deque(frames)
         found: list[Observation] = []
         while len(samples):
             part = samples[: WINDOW - len(self._sound)]
@@ -146,6 +146,9 @@ class _Window:
                 self._received += len(part)
                 self._concealed += min(concealed, len(part))
                 concealed = max(concealed - len(part), 0)
+            while judged and judged[0].end <= self._start + len(self._sound):
+                self._speech += judged.popleft().speech
+                self._judged += 1
             if len(self._sound) == WINDOW:
                 found += self.finish()
         return found

@@ -13,7 +13,7 @@ from gateway import audio
 from gateway.audio import AudioReceiver, Chunker
 from gateway.capture_clock import CaptureClock, SenderClock
 from services.runtime.ledger import Ledger
-from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_RATE
+from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_RATE, length_us
 from tests.gateway import media
 
 SECONDS = 20
@@ -48,13 +48,15 @@ class Heard:
         return sum(chunk.concealed_samples for chunk in self.chunks)
 
     def check_timeline(self) -> None:
-        """No sample is missing, and each chunk begins where the last one ended."""
+        """No sample is missing: each chunk begins where the last one ended."""
+        samples = 0
         for number, chunk in enumerate(self.chunks):
             assert chunk.header.sequence == number
-            whole = number < len(self.chunks) - 1
-            assert len(chunk.pcm) == 2 * CHUNK_SAMPLES if whole else chunk.pcm
+            assert 0 < len(chunk.pcm) <= 2 * CHUNK_SAMPLES
             assert chunk.sample_rate == SAMPLE_RATE
-            assert chunk.header.capture_time_us == START_US + number * CHUNK_US
+            assert chunk.header.capture_time_us == START_US + samples * MICROSECONDS // SAMPLE_RATE
+            samples += len(chunk.pcm) // 2
+            assert chunk.concealed_samples in (0, len(chunk.pcm) // 2)
 
     def check_accounting(self) -> dict[str, int]:
         accounting = self.ledger.accounting()
@@ -115,10 +117,10 @@ def test_random_loss(heard: Heard, share: float, seed: int) -> None:
     heard.add(arrived)
     lost = last + 1 - len(arrived)
     assert lost > share * SECONDS * 50 * 0.4
-    heard.check_timeline()
-    assert len(heard.chunks) == (last + 1) // CHUNK_PACKETS
-    assert heard.concealed == pytest.approx(lost * SAMPLE_RATE // 50, abs=SAMPLE_RATE // 50)
     heard.receiver.close()
+    heard.check_timeline()
+    assert len(heard.samples()) == (last + 1) * SAMPLE_RATE // 50
+    assert heard.concealed == lost * SAMPLE_RATE // 50
     heard.check_accounting()
     assert heard.ledger.accounting().processed == len(arrived)
 
@@ -132,10 +134,11 @@ def test_loss_and_reordering(heard: Heard, seed: int) -> None:
         heard._now_us = START_US + 60_000 + packet.timestamp * 1_000 // 48
         heard.receiver.add(packet)
     assert heard.ledger.accounting().dropped == {}
-    starts = [chunk.header.capture_time_us for chunk in heard.chunks]
-    steps = np.diff(starts)
-    assert len(heard.chunks) >= (last - audio.REORDER_PACKETS) // CHUNK_PACKETS
-    assert steps.sum() == pytest.approx((len(starts) - 1) * CHUNK_US, abs=CHUNK_US)
+    heard.receiver.close()
+    assert len(heard.samples()) >= (last - audio.REORDER_PACKETS) * SAMPLE_RATE // 50
+    took_us = heard.chunks[-1].header.capture_time_us - heard.chunks[0].header.capture_time_us
+    before = len(heard.samples()) - len(heard.chunks[-1].pcm) // 2
+    assert took_us == pytest.approx(before * MICROSECONDS // SAMPLE_RATE, abs=CHUNK_US)
     lost = last + 1 - len(arrived)
     assert heard.concealed == pytest.approx(lost * SAMPLE_RATE // 50, abs=2 * SAMPLE_RATE // 50)
 
@@ -172,7 +175,8 @@ def test_other_packet_lengths(monkeypatch: pytest.MonkeyPatch, frame_ms: int) ->
     last = kept[-1].sequence_number
     heard.add(kept)
     total = (last + 1) * frame_ms * SAMPLE_RATE // 1000
-    assert len(heard.chunks) == total // CHUNK_SAMPLES
+    heard.receiver.close()
+    assert len(heard.samples()) == total
     lost = (last + 1 - len(kept)) * frame_ms * SAMPLE_RATE // 1000
     assert heard.concealed == pytest.approx(lost, abs=frame_ms * SAMPLE_RATE // 1000)
 
@@ -205,11 +209,13 @@ def test_what_is_no_sound(heard: Heard) -> None:
     assert heard.check_accounting() == {
         "no_sound": 2,
         "corrupt": 1,
-        "late": 2,
+        "late": 1,
+        "duplicate": 1,
         "connection_closed": 1,
     }
-    starts = np.diff([chunk.header.capture_time_us for chunk in heard.chunks])
-    assert (np.abs(starts - CHUNK_US) <= PACKET_US).all()
+    for before, after in itertools.pairwise(heard.chunks):
+        step_us = after.header.capture_time_us - before.header.capture_time_us
+        assert abs(step_us - length_us(before.pcm)) <= PACKET_US
 
 
 def test_another_source_goes_on(heard: Heard) -> None:
@@ -249,7 +255,7 @@ def test_nothing_breaks_it(packets: list[tuple[int, int, bytes]]) -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 2_000), st.booleans()), max_size=30))
 def test_chunks_hold_every_sample(pieces: list[tuple[int, bool]]) -> None:
-    """In order, and with each concealed one counted where it is."""
+    """In order, and with each concealed one among concealed ones alone."""
     chunks: list[AudioChunk] = []
     chunker = Chunker("s", chunks.append)
     at = 0
@@ -259,13 +265,17 @@ def test_chunks_hold_every_sample(pieces: list[tuple[int, bool]]) -> None:
         chunker.add(samples, START_US + at * MICROSECONDS // SAMPLE_RATE, concealed)
         flags += [concealed] * length
         at += length
-    assert len(chunks) == at // CHUNK_SAMPLES
+    assert 0 < chunker.wanted <= CHUNK_SAMPLES
     chunker.end()
-    assert len(chunks) == -(-at // CHUNK_SAMPLES)
-    for number, chunk in enumerate(chunks):
-        first = number * CHUNK_SAMPLES
-        expected = np.arange(first, min(first + CHUNK_SAMPLES, at)).astype(np.int16)
-        assert np.array_equal(np.frombuffer(chunk.pcm, "<i2"), expected)
-        assert chunk.concealed_samples == sum(flags[first : first + CHUNK_SAMPLES])
-    starts = [chunk.header.capture_time_us for chunk in chunks]
-    assert all(abs(b - a - CHUNK_US) <= 125_000 for a, b in itertools.pairwise(starts))
+    first = 0
+    for chunk in chunks:
+        got = np.frombuffer(chunk.pcm, "<i2")
+        last = first + len(got)
+        assert 0 < len(got) <= CHUNK_SAMPLES
+        assert np.array_equal(got, np.arange(first, last).astype(np.int16))
+        assert set(flags[first:last]) == {bool(chunk.concealed_samples)}
+        assert chunk.concealed_samples in (0, len(got))
+        first_us = START_US + first * MICROSECONDS // SAMPLE_RATE
+        assert abs(chunk.header.capture_time_us - first_us) <= len(chunks)
+        first = last
+    assert first == at

@@ -11,7 +11,7 @@ from gateway import outlet as outlets
 from gateway.outlet import Outlet
 from services.runtime.bus import Bus
 from services.runtime.ledger import Ledger
-from services.runtime.media import MAX_AGE_US
+from services.runtime.media import CHUNK_SAMPLES, MAX_AGE_US
 
 NOW_US = 10**15
 
@@ -70,6 +70,21 @@ async def test_in_order_with_its_time(bus: Bus, outlet: Outlet, ledger: Ledger) 
     assert [each.header.sequence for each in got] == list(range(40))
     assert all(each.publish_time_us == NOW_US for each in got)
     assert counts(ledger) == (40, {})
+
+
+async def test_sound_is_as_old_as_its_end(bus: Bus, outlet: Outlet, ledger: Ledger) -> None:
+    """Its beginning may have waited for what came after a pause."""
+    heard: list[AudioChunk] = []
+    audio = await bus.subscribe_audio("s1", heard.append)
+    for past_us in (1, 80_001):
+        header = Header(session_id="s1", capture_time_us=NOW_US - MAX_AGE_US - past_us)
+        outlet.put(AudioChunk(header=header, pcm=bytes(2 * CHUNK_SAMPLES)))
+    await outlet.close()
+    async with asyncio.timeout(5):
+        while not heard:
+            await asyncio.sleep(0.01)
+    await audio.unsubscribe()
+    assert [NOW_US - each.header.capture_time_us for each in heard] == [MAX_AGE_US + 1]
 
 
 async def test_nothing_stale(outlet: Outlet, ledger: Ledger) -> None:

@@ -121,6 +121,21 @@ def test_two_passes_say_the_same() -> None:
     assert observe(samples) == observe(samples)
 
 
+def test_windows_do_not_depend_on_the_pieces_that_sound_comes_in() -> None:
+    samples = load(models.path("voice", "speech_beckett"))[: 6 * 16_000]
+    told = []
+    for size in (640, 1_280, 3_200):
+        analyzer = VoiceAnalyzer(Inline())
+        found = [
+            seen
+            for at in range(0, len(samples), size)
+            for seen in analyzer.analyze(Pcm(samples[at : at + size], at * 1_000 // 16, at))
+        ]
+        told.append([state.speech for state in states(found)])
+    assert told[0] == told[1] == told[2]
+    assert 0 < np.mean(told[0]) < 1
+
+
 def test_live_text_is_that_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speech_text, "FINISH_SECONDS", 30.0)  # however busy the machine is
     samples = load(models.path("voice", "speech_beckett"))

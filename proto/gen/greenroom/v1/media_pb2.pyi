@@ -63,8 +63,8 @@ Global___VideoFrame: _TypeAlias = VideoFrame  # noqa: Y015
 
 @_typing.final
 class AudioChunk(_message.Message):
-    """Subject media.{session}.audio, core NATS. 80 ms a chunk, less before a hole
-    in the sound and at its end.
+    """Subject media.{session}.audio, core NATS. 80 ms a chunk, less where
+    received sound passes into concealed sound, and where it ends.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -79,7 +79,7 @@ class AudioChunk(_message.Message):
     sample_rate: _builtins.int
     """Hz, 16000"""
     concealed_samples: _builtins.int
-    """of these samples, how many were lost on the network and concealed"""
+    """of these samples, how many were lost on the network: all or none"""
     publish_time_us: _builtins.int
     @_builtins.property
     def header(self) -> _common_pb2.Header:
