@@ -17,7 +17,7 @@ from greenroom.v1.signals_pb2 import Signal
 from loadtest.client import Client
 from services.runtime import tasks
 from services.runtime.bus import SessionMessage, now_us
-from services.runtime.media import MAX_AGE_US
+from services.runtime.media import CHUNK_SAMPLES, MAX_AGE_US, SAMPLE_RATE
 from tests.system.conftest import Greenroom, bus_of, recording, replay
 from tests.system.test_replay import DEMO, check_accounting
 
@@ -43,7 +43,7 @@ not too old."""
 MIN_FPS = 8.0
 """Of the 15 asked for: a machine that is short of time has fewer, one that is not never half."""
 
-CHUNK_S = 0.04
+CHUNK_S = CHUNK_SAMPLES / SAMPLE_RATE
 SPARE_S = 3.0
 """Sent besides what must be analysed: for stalls of the machine, and what is too old after them."""
 

@@ -20,6 +20,7 @@ from loadtest.recording import Recording
 from services.aggregator import report as reports
 from services.aggregator.fold import Fold
 from services.runtime.bus import STREAM, Bus, Recorded, SessionMessage, now_us
+from services.runtime.media import CHUNK_SAMPLES, SAMPLE_RATE
 from tests.system.conftest import BODY, Greenroom, bus_of, ready, recording, replay
 from tests.system.test_replay import ANALYZERS, DEMO, MEDIA_KINDS, check_accounting
 
@@ -27,6 +28,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 TAKEOVER_S = 2.0
 DURATION_S = 12.0
+CHUNK_S = CHUNK_SAMPLES / SAMPLE_RATE
 KILL_AFTER_S = 4.0
 
 
@@ -205,7 +207,7 @@ async def test_a_killed_gateway_is_joined_again(greenroom: Greenroom, shared_dat
             int(n) for n in seen.get("dropped", {}).values()
         )
     # Sound from before and after: more than either part alone could have given.
-    assert int(kinds["KIND_VOICE"]["accounting"]["processed"]) > DURATION_S / 2 / 0.04 * 1.3
+    assert int(kinds["KIND_VOICE"]["accounting"]["processed"]) > DURATION_S / 2 / CHUNK_S * 1.3
 
 
 SESSIONS, LEAST_SESSIONS = 100, 40
