@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from aiortc.rtp import RtpPacket
 
+from gateway.circle import SEQUENCE_MODULUS, distance
 from gateway.clock import now_us
 from gateway.payload import PacketReader, data_of
 from gateway.references import References
 
-SEQUENCE_MODULUS = 1 << 16
 MAX_LEAP = 3_000
 """Packets. A number further from the newest is no loss and no reordering: the sender
 started anew (MAX_DROPOUT of RFC 3550, A.1)."""
@@ -68,13 +68,12 @@ class Unwrapper:
         number = packet.sequence_number
         if self._ssrc is None:
             self._ssrc, self._newest = packet.ssrc, number
-        half = SEQUENCE_MODULUS // 2
-        distance = (number - self._newest + half) % SEQUENCE_MODULUS - half
-        if packet.ssrc != self._ssrc or abs(distance) > MAX_LEAP:
+        ahead = distance(number, self._newest, SEQUENCE_MODULUS)
+        if packet.ssrc != self._ssrc or abs(ahead) > MAX_LEAP:
             self._ssrc = packet.ssrc
             # The next multiple of the distance keeps the low 16 bits the packet's own.
-            distance = RESTART_DISTANCE + (number - self._newest) % SEQUENCE_MODULUS
-        result = self._newest + distance
+            ahead = RESTART_DISTANCE + (number - self._newest) % SEQUENCE_MODULUS
+        result = self._newest + ahead
         self._newest = max(self._newest, result)
         return result
 

@@ -11,7 +11,8 @@ from greenroom.v1.common_pb2 import Header
 from greenroom.v1.media_pb2 import AudioChunk
 
 from gateway.assembly import Unwrapper
-from gateway.capture_clock import RTP_MODULUS, CaptureClock
+from gateway.capture_clock import CaptureClock
+from gateway.circle import RTP_MODULUS, distance
 from gateway.clock import now_us
 from gateway.opus import PACKET_SAMPLES, OpusDecoder, OpusError
 from services.runtime.ledger import Ledger
@@ -125,9 +126,14 @@ class AudioReceiver:
         """Whether there may be enough for a chunk, were nothing missing before the packet."""
         if self._next_timestamp is None:
             return True
-        before = _samples_between(self._next_timestamp, packet.timestamp)
+        before = self._samples_before(packet.timestamp)
         held = len(self._held) * self._last_samples
         return max(before + self._last_samples, held) >= self._chunker.wanted
+
+    def _samples_before(self, timestamp: int) -> int:
+        """From the end of what was decoded or concealed last; negative for what is older."""
+        assert self._next_timestamp is not None
+        return distance(timestamp, self._next_timestamp, RTP_MODULUS) // TIMESTAMPS_PER_SAMPLE
 
     def _release(self) -> None:
         while self._next is not None and self._held:
@@ -185,7 +191,7 @@ class AudioReceiver:
         the decoder's comfort noise stands for it, and nothing of it was lost."""
         if self._next_timestamp is None:
             return
-        missing = _samples_between(self._next_timestamp, timestamp)
+        missing = self._samples_before(timestamp)
         if missing > MAX_CONCEALED:
             self._jump()
             return
@@ -211,9 +217,3 @@ class AudioReceiver:
         self._held.clear()
         self._chunker.end()
         self._decoder.close()
-
-
-def _samples_between(earlier: int, later: int) -> int:
-    """Of two RTP timestamps less than half their modulus apart; negative the other way round."""
-    half = RTP_MODULUS // 2
-    return ((later - earlier + half) % RTP_MODULUS - half) // TIMESTAMPS_PER_SAMPLE

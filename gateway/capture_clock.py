@@ -9,9 +9,9 @@ the first report the arrival times themselves are used in the same way.
 
 from __future__ import annotations
 
+from gateway.circle import RTP_MODULUS, distance
 from services.runtime.media import MICROSECONDS
 
-RTP_MODULUS = 1 << 32
 NTP_TO_UNIX_S = 2_208_988_800
 """Seconds between the NTP era (1900) and the Unix era (1970)."""
 
@@ -146,7 +146,5 @@ class CaptureClock:
         return self._last_us
 
     def _since_last(self, rtp_timestamp: int) -> int:
-        """Signed distance on the 32-bit circle."""
         assert self._last_rtp is not None
-        half = RTP_MODULUS // 2
-        return (rtp_timestamp - self._last_rtp + half) % RTP_MODULUS - half
+        return distance(rtp_timestamp, self._last_rtp, RTP_MODULUS)

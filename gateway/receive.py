@@ -37,8 +37,8 @@ from aiortc.rtp import (
 )
 from aiortc.utils import uint16_add
 
-from gateway.assembly import SEQUENCE_MODULUS
 from gateway.capture_clock import NTP_TO_UNIX_S
+from gateway.circle import SEQUENCE_MODULUS
 from gateway.clock import now_us
 
 log = structlog.get_logger(__name__)
