@@ -14,7 +14,7 @@ from gateway.clock import now_us
 from services.runtime import tasks, telemetry
 from services.runtime.bus import Bus
 from services.runtime.ledger import Ledger
-from services.runtime.media import MAX_AGE_US, length_us
+from services.runtime.media import MAX_AGE_US, newest_us
 
 log = structlog.get_logger(__name__)
 
@@ -79,10 +79,7 @@ class Outlet:
 
     async def _send(self, message: VideoFrame | AudioChunk) -> None:
         now = now_us()
-        newest_us = message.header.capture_time_us
-        if isinstance(message, AudioChunk):
-            newest_us += length_us(message.pcm)
-        if now - newest_us > MAX_AGE_US:
+        if now - newest_us(message) > MAX_AGE_US:
             self._drop(message, "stale")
             return
         message.publish_time_us = now

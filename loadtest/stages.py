@@ -49,7 +49,7 @@ from loadtest.recording import OPUS_RATE, OPUS_SAMPLES
 from loadtest.result import Heard
 from loadtest.tracks import PacketTrack
 from services.runtime.bus import now_us
-from services.runtime.media import SAMPLE_RATE, length_us
+from services.runtime.media import SAMPLE_RATE, newest_us
 from services.runtime.settings import RuntimeSettings
 
 CHIRP_PACKETS = CHIRP_EVERY_S * OPUS_RATE // OPUS_SAMPLES
@@ -177,8 +177,7 @@ class SessionProbe:
         self.heard.samples += len(samples)
         self.heard.made["audio"] = chunk.header.sequence + 1
         self.heard.concealed_samples += chunk.concealed_samples
-        captured_us = chunk.header.capture_time_us + length_us(chunk.pcm)
-        self._stages.add_us("capture_to_publish_audio", chunk.publish_time_us - captured_us)
+        self._stages.add_us("capture_to_publish_audio", chunk.publish_time_us - newest_us(chunk))
         if self._audio is None:
             return
         number = self._finder.add(samples)

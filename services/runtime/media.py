@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -64,6 +65,9 @@ class Pcm:
         return self.capture_us + len(self.samples) * MICROSECONDS // SAMPLE_RATE
 
 
-def length_us(pcm: bytes) -> int:
-    """How long 16-bit mono sound at SAMPLE_RATE lasts."""
-    return len(pcm) // SAMPLE_BYTES * MICROSECONDS // SAMPLE_RATE
+def newest_us(message: VideoFrame | AudioChunk) -> int:
+    """Capture time of the last that a message holds: of sound, where it ends."""
+    capture_us = message.header.capture_time_us
+    if isinstance(message, VideoFrame):
+        return capture_us
+    return capture_us + len(message.pcm) // SAMPLE_BYTES * MICROSECONDS // SAMPLE_RATE

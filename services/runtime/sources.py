@@ -11,10 +11,11 @@ from greenroom.v1.media_pb2 import AudioChunk, VideoFrame
 from nats.aio.subscription import Subscription
 
 from services.runtime.bus import Bus
-from services.runtime.media import SAMPLE_BYTES, SAMPLE_RATE, Frame, Image, Pcm, length_us
+from services.runtime.media import SAMPLE_BYTES, SAMPLE_RATE, Frame, Image, Pcm
 
-AUDIO_RING = 13
-"""Chunks: one second, twice what may still be fresh (MAX_AGE_US): what is told as too old was."""
+AUDIO_RING = 25
+"""Chunks: what may still be fresh (MAX_AGE_US) even where losses make each packet a chunk of its
+own; of whole ones two seconds, so that what is told as too old was."""
 
 
 Message = TypeVar("Message", VideoFrame, AudioChunk)
@@ -38,10 +39,6 @@ class MediaSource(Protocol[Message, Decoded_co]):
         self, bus: Bus, session_id: str, take: Callable[[Message], None]
     ) -> Subscription: ...
 
-    def newest_us(self, message: Message) -> int:
-        """Capture time of the last that it holds."""
-        ...
-
     def decode(self, message: Message) -> Decoded_co:
         """Raises BadMediaError."""
         ...
@@ -57,9 +54,6 @@ class VideoSource:
         self, bus: Bus, session_id: str, take: Callable[[VideoFrame], None]
     ) -> Subscription:
         return await bus.subscribe_video(session_id, take)
-
-    def newest_us(self, message: VideoFrame) -> int:
-        return message.header.capture_time_us
 
     def decode(self, message: VideoFrame) -> Frame:
         """The picture itself is decoded, or found to be none, when the analyzer looks at it."""
@@ -86,9 +80,6 @@ class AudioSource:
         self, bus: Bus, session_id: str, take: Callable[[AudioChunk], None]
     ) -> Subscription:
         return await bus.subscribe_audio(session_id, take)
-
-    def newest_us(self, message: AudioChunk) -> int:
-        return message.header.capture_time_us + length_us(message.pcm)
 
     def decode(self, message: AudioChunk) -> Pcm:
         if message.sample_rate != SAMPLE_RATE or len(message.pcm) % SAMPLE_BYTES:

@@ -26,7 +26,7 @@ from services.runtime.analyzer import Analyzer, Observation
 from services.runtime.bus import Bus, Following, Recorded, now_us
 from services.runtime.leases import Lease, Leases
 from services.runtime.ledger import Ring
-from services.runtime.media import MAX_AGE_US, MICROSECONDS
+from services.runtime.media import MAX_AGE_US, MICROSECONDS, newest_us
 from services.runtime.outbox import Outbox
 from services.runtime.settings import WorkerSettings
 from services.runtime.sources import BadMediaError, Decoded, MediaSource, Message
@@ -131,7 +131,7 @@ class MediaSession(Generic[Message, Decoded]):
             self._scheduled = self._executor.submit(self._work) if again else None
 
     def _analyse(self, message: Message, received_us: int) -> None:
-        age_us = now_us() - self._source.newest_us(message)
+        age_us = now_us() - newest_us(message)
         if age_us > MAX_AGE_US:
             self.ring.drop("stale")
             return

@@ -29,8 +29,9 @@ BREAK_STEP = math.lcm(FRAME, WINDOW)
 """After a longer gap sound goes on at a multiple of this, so that no frame of voice activity
 and no window lies on both sides of it: its times would span what was not heard."""
 
-ANCHORS = 512
-"""Chunks whose times are remembered: 41 s, longer than any utterance and its transcription."""
+ANCHORS = 1024
+"""Chunks whose times are remembered: 20 s even where losses make each packet a chunk of its own,
+longer than any utterance and its transcription."""
 
 
 class StreamClock:
