@@ -21,6 +21,10 @@ from services.runtime.media import CHUNK_SAMPLES, MICROSECONDS, SAMPLE_BYTES, SA
 REORDER_PACKETS = 3
 """A missing packet is waited for until this many later ones are here: 60 ms."""
 
+REST_US = 150_000
+"""After so long without a packet what waits is let go: no browser's packets are as long (RFC 7587,
+6.1: up to 120 ms), and sound of half a second ago would be of no use any more."""
+
 MAX_CONCEALED = SAMPLE_RATE // 2
 """Samples: half a second. A longer hole is a lost connection, not loss: the timeline jumps."""
 
@@ -103,6 +107,8 @@ class AudioReceiver:
         self._last_end_us = 0
         self._next_timestamp: int | None = None
         """RTP, of the sample that follows what was decoded or concealed last."""
+        self._arrival_us = 0
+        """Of the newest packet."""
         self._closed = False
 
     def add(self, packet: RtpPacket) -> tuple[bool, None]:
@@ -117,7 +123,8 @@ class AudioReceiver:
         if number < self._next or number in self._held:
             self._ledger.drop("late" if number < self._next else "duplicate")
             return False, None
-        self._held[number] = (packet, now_us())
+        self._arrival_us = now_us()
+        self._held[number] = (packet, self._arrival_us)
         if len(self._held) > REORDER_PACKETS or self._may_complete(packet):
             self._release()
         return False, None
@@ -135,12 +142,20 @@ class AudioReceiver:
         assert self._next_timestamp is not None
         return distance(timestamp, self._next_timestamp, RTP_MODULUS) // TIMESTAMPS_PER_SAMPLE
 
-    def _release(self) -> None:
+    def rest(self, at_us: int) -> None:
+        """To be called a few times a second: sound that waits for packets which do not come, in a
+        hole or at the end, goes out while it is fresh."""
+        if not self._closed and at_us - self._arrival_us >= REST_US:
+            self._release(reorder=0)
+            self._chunker.end()
+
+    def _release(self, reorder: int = REORDER_PACKETS) -> None:
+        """In order. reorder: so many wait behind a missing one."""
         while self._next is not None and self._held:
             if self._next in self._held:
                 self._take(*self._held.pop(self._next))
                 self._next += 1
-            elif len(self._held) > REORDER_PACKETS:
+            elif len(self._held) > reorder:
                 self._fill_gap(min(self._held))
             else:
                 return

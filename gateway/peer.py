@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ from gateway.payload import READERS, PacketReader
 from gateway.receive import Assembler, ReceivePath
 from gateway.settings import GatewaySettings
 from gateway.video import JpegEncoder, Sampler, VideoReceiver
+from services.runtime import tasks
 from services.runtime.ledger import Ledger
 from services.runtime.media import MICROSECONDS, SAMPLE_RATE
 
@@ -51,6 +53,10 @@ VIDEO_RATE, AUDIO_RATE = 90_000, 48_000
 """RTP clock rates of VP8 and H.264 (RFC 7741, RFC 6184) and of Opus (RFC 7587)."""
 
 PACKET_US = PACKET_SAMPLES * MICROSECONDS // SAMPLE_RATE
+
+REST_CHECK_S = 0.15
+"""How often sound that waits is looked after. With REST_US the last of it is 320 ms old at most, of
+the 500 after which it is of no use."""
 
 MAX_CANDIDATES = 64
 """Of one connection. A browser has a dozen; each costs connectivity checks to its address."""
@@ -154,6 +160,7 @@ class Peer:
         self._video: VideoReceiver | None = None
         self._audio: AudioReceiver | None = None
         self._chunker: Chunker | None = None
+        self._resting: asyncio.Task[None] | None = None
         self.kinds: frozenset[str] = frozenset()
         """Of media that the other side sends: audio, video."""
         self.since_us = now_us()
@@ -240,6 +247,8 @@ class Peer:
 
     async def close(self) -> None:
         self._path.close()
+        if self._resting:
+            await tasks.end([self._resting])
         try:
             await self._connection.close()
         finally:
@@ -305,7 +314,13 @@ class Peer:
     def _audio_path(self, clock: CaptureClock, codecs: dict[int, str]) -> Assembler:
         self._chunker = Chunker(self._session_id, self._sink.publish)
         self._audio = AudioReceiver(frozenset(codecs), self._sink.audio, clock, self._chunker)
+        self._resting = asyncio.create_task(self._look_after(self._audio))
         return self._audio
+
+    async def _look_after(self, audio: AudioReceiver) -> None:
+        while True:
+            await asyncio.sleep(REST_CHECK_S)
+            audio.rest(now_us())
 
     def _hook(self, receiver: RTCRtpReceiver, assembler: Assembler, clock: CaptureClock) -> None:
         """aiortc's receiver keeps NACK, RTX, REMB and reports; packets and clocks are ours."""

@@ -154,6 +154,38 @@ def test_a_long_hole_is_a_jump(heard: Heard) -> None:
     assert [chunk.header.sequence for chunk in heard.chunks] == list(range(len(heard.chunks)))
 
 
+def test_what_waits_goes_out_in_a_rest(heard: Heard) -> None:
+    """Before a hole no packet completes the chunk, nor shows that one before it is lost."""
+    packets = media.opus_packets(SOUND)
+    heard.add([*packets[:41], *packets[42:44]])
+    assert heard.ledger.accounting().pending == 2
+    heard.receiver.rest(heard._now_us + audio.REST_US - 1)
+    assert heard.ledger.accounting().pending == 2
+    heard.receiver.rest(heard._now_us + audio.REST_US)
+    assert heard.ledger.accounting().pending == 0
+    assert len(heard.samples()) == 44 * SAMPLE_RATE // 50
+    assert heard.concealed == SAMPLE_RATE // 50
+    heard.receiver.rest(heard._now_us + 2 * audio.REST_US)
+    chunks = len(heard.chunks)
+    heard.add([packets[41], *packets[100:]])
+    heard.receiver.close()
+    assert heard.check_accounting() == {"late": 1}
+    after = heard.chunks[chunks].header.capture_time_us
+    assert after == START_US + 100 * PACKET_US, "a jump"
+    assert len(heard.samples()) == (44 + len(packets) - 100) * SAMPLE_RATE // 50
+
+
+def test_a_short_rest_keeps_the_timeline(heard: Heard) -> None:
+    packets = media.opus_packets(SOUND)
+    heard.add(packets[:41])
+    heard.receiver.rest(heard._now_us + audio.REST_US)
+    heard.add(packets[41:])
+    heard.receiver.close()
+    heard.check_timeline()
+    assert len(heard.samples()) == len(packets) * SAMPLE_RATE // 50
+    assert heard.concealed == 0
+
+
 def test_silence_that_was_not_sent(heard: Heard) -> None:
     """Discontinuous transmission: numbers go on, timestamps leap; nothing was lost."""
     packets = media.opus_packets(SOUND)[:60]

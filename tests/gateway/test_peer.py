@@ -28,7 +28,13 @@ from gateway.live import hint_message
 from gateway.peer import MAX_CHANNELS, MAX_EARLY
 from services.runtime import telemetry
 from services.runtime.bus import Bus, Recorded, now_us
-from services.runtime.media import CHUNK_SAMPLES, SAMPLE_RATE
+from services.runtime.media import (
+    CHUNK_SAMPLES,
+    MAX_AGE_US,
+    MICROSECONDS,
+    SAMPLE_BYTES,
+    SAMPLE_RATE,
+)
 from tests.gateway import media
 from tests.gateway.conftest import Gateway, Session
 from tests.gateway.test_sessions import until
@@ -36,6 +42,7 @@ from tests.gateway.test_whip import connected
 
 SECONDS = 2
 CHUNKS_PER_S = SAMPLE_RATE / CHUNK_SAMPLES
+CHUNK_PACKETS = CHUNK_SAMPLES * 50 // SAMPLE_RATE
 KEY_EVERY = 5
 """Frames. When the machine stood still the decoder is overrun by what comes at once, and can go
 on with the next key frame, which this sender makes unasked."""
@@ -143,6 +150,10 @@ def missing_of(messages: Sequence[VideoFrame] | Sequence[AudioChunk]) -> int:
     return numbers[-1] + 1 - len(numbers)
 
 
+def samples_of(chunks: Sequence[AudioChunk]) -> int:
+    return sum(len(chunk.pcm) for chunk in chunks) // SAMPLE_BYTES
+
+
 async def accounts_of(bus: Bus, session: Session) -> dict[Kind.ValueType, Accounting]:
     """The last account of each kind; checked to add up."""
     got: dict[Kind.ValueType, Accounting] = {}
@@ -180,13 +191,30 @@ async def test_from_the_client_to_the_bus(gateway: Gateway, bus: Bus, codec: str
     assert 0 < len(frames) <= 15 * SECONDS + 2
     assert heard.received >= 0.8 * SECONDS * 50
     assert len(chunks) + dropped >= 0.8 * CHUNKS_PER_S * SECONDS
-    assert 0 < len(chunks) <= CHUNKS_PER_S * SECONDS + 2
+    assert 0 < samples_of(chunks) <= SAMPLE_RATE * SECONDS + CHUNK_SAMPLES
     assert missing_of(frames) <= seen.dropped["stale"]
     assert missing_of(chunks) <= dropped
     for messages in (frames, chunks):
         for message in messages:
             assert message.header.capture_time_us <= message.publish_time_us
             assert message.publish_time_us - message.header.capture_time_us < 500_000
+
+
+async def test_the_last_sound_of_a_sender_that_stops(gateway: Gateway, bus: Bus) -> None:
+    """It fills no chunk, and goes out all the same while the connection stands."""
+    session = await gateway.create()
+    sound = Sent("audio", media.opus(media.sound(SECONDS))[:97], Fraction(1, 50))
+    before = dropped_chunks()
+    async with media_of(bus, session) as (_, chunks), sending(session, sound) as connection:
+        await sound.done.wait()
+        await asyncio.sleep(MAX_AGE_US / MICROSECONDS)
+        assert connection.connectionState == "connected"
+        samples = samples_of(chunks)
+        dropped = dropped_chunks() - before
+        await session.post("end")
+    heard = (await accounts_of(bus, session))[Kind.KIND_GATEWAY_AUDIO]
+    assert heard.received % CHUNK_PACKETS, "the last packets make no chunk"
+    assert samples + dropped * CHUNK_SAMPLES >= heard.received * SAMPLE_RATE // 50
 
 
 async def test_a_reconnection_goes_on_counting(gateway: Gateway, bus: Bus) -> None:
