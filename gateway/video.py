@@ -211,6 +211,7 @@ class VideoReceiver:
             scheduled = self._scheduled
         if scheduled:
             await asyncio.wait([asyncio.wrap_future(scheduled)])
+        self._decoder = None  # 1.3 MiB, which this receiver's cycles with aiortc's would keep
         await asyncio.sleep(0)  # what the thread has called for happens in this round
 
     # --- on a decoder thread

@@ -226,6 +226,7 @@ async def test_nothing_is_pending_after_close(executor: ThreadPoolExecutor, cloc
     await got.receiver.close()
     got.receiver.take(frames[12])
     assert got.check_accounting()["connection_closed"] >= 1
+    assert got.receiver._decoder is None, "1.3 MiB until the next full garbage collection"
 
 
 # --- the sampler
