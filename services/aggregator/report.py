@@ -122,6 +122,7 @@ def _question(
         weaknesses=claims.weaknesses(answer),
         time_management=timing.of_question(number, question, answer),
         suggestions=claims.suggestions(answer),
+        follow_ups=question.follow_ups if question else [],
     )
     delay = answer.number("response_delay")
     if delay is not None:

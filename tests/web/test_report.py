@@ -98,7 +98,8 @@ async def test_the_report_says_what_the_practice_gave(
                 await expect(section.locator(".scores")).to_contain_text(
                     f"Likely {whole(score['low'])} to {whole(score['high'])}"
                 )
-    await expect(page.get_by_role("complementary")).to_contain_text("in a later version")
+        for text in question.get("follow_ups", []):
+            await expect(page.get_by_role("complementary")).to_contain_text(text)
 
 
 async def test_plots_are_drawn_and_a_click_shows_the_moment(
@@ -256,7 +257,7 @@ async def test_print_has_the_content_and_no_controls(
     assert await page.evaluate("window.folded") == 0
     assert await page.locator("details[open]").count() == 0
     await page.emulate_media(media="print")
-    for gone in [".masthead nav", ".report-head button", ".show-me", ".coach", ".legend"]:
+    for gone in [".masthead nav", ".report-head button", ".show-me", ".talk", ".legend"]:
         elements = await page.locator(gone).all()
         assert elements or gone == ".legend", f"{gone}: there is none to hide"
         for element in elements:
@@ -398,6 +399,17 @@ async def test_questions_are_called_as_in_the_interview(page: Page) -> None:
     await expect(page.get_by_role("dialog").locator("dt").first).to_have_text(called[0])
     for place in called[1:]:
         await expect(page.get_by_role("dialog").locator("dt", has_text=place)).to_have_count(1)
+
+
+async def test_what_may_be_asked_next(page: Page) -> None:
+    """Once for a question that was answered twice, and nothing where nobody knows."""
+    await open_written(page, answered_again())
+    await expect(page.get_by_role("complementary").locator("li")).to_have_text(
+        [f"Question 1{QUESTION.follow_ups[0]}"]
+    )
+    await page.goto("about:blank")
+    await open_written(page, [*opening([OTHER]), *voice(0, 30), *closing(30)])
+    await expect(page.get_by_role("complementary")).to_have_count(0)
 
 
 async def test_the_time_of_an_answer_is_without_what_was_paused(page: Page) -> None:

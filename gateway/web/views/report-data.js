@@ -23,7 +23,7 @@
 /** @typedef {{id: string, number: number, text: string, attempt: number, start: number, end: number,
  *   share: number, delay: number | null, words: Word[], values: Value[], scores: Score[],
  *   points: Point[], star: Marked[], disfluencies: Marked[], moments: Moment[], strengths: Claim[],
- *   weaknesses: Claim[], suggestions: Suggestion[]}} Question */
+ *   weaknesses: Claim[], suggestions: Suggestion[], followUps: string[]}} Question */
 /** @typedef {{measure: string, times: number[], values: number[]}} Series */
 /** @typedef {{id: string, startedMs: number, began: number, duration: number, practised: number,
  *   notSeen: string[], questions: Question[], values: Value[], scores: Score[],
@@ -238,5 +238,6 @@ function question(json, number, startedUs, hints) {
     strengths: list(json.strengths).map(claim),
     weaknesses: list(json.weaknesses).map(claim),
     suggestions: list(json.suggestions).map(suggestion),
+    followUps: list(json.follow_ups).map(String),
   };
 }

@@ -61,7 +61,7 @@ export async function show(root, context, [id]) {
         overall(parts),
         report.questions.map((question, index) => questionSection(question, headingId(index), parts)),
       ),
-      coach(),
+      talk(report),
     ),
     dialog.element,
   );
@@ -229,13 +229,19 @@ function jump(question, id) {
     question.text || called(question), question.text && question.attempt ? ' (again)' : null);
 }
 
-/** The conversation about the report comes here. */
-function coach() {
+/** The interview goes on: with somebody, or aloud alone. @param {Report} report */
+function talk({ questions }) {
+  const asked = questions.filter(({ text }, index) => questions.findIndex((other) => other.text === text) === index);
+  const next = asked.flatMap((question) =>
+    question.followUps.map((text) => el('li', null, el('span', { class: 'eyebrow' }, called(question)), text)),
+  );
+  if (!next.length) return null;
   return el(
     'aside',
-    { class: 'card coach no-print', 'aria-labelledby': 'coach-title' },
-    el('h2', { id: 'coach-title' }, 'Talk it over'),
-    el('p', { class: 'quiet' }, 'The coach will answer here in a later version.'),
+    { class: 'card talk no-print', 'aria-labelledby': 'talk-title' },
+    el('h2', { id: 'talk-title' }, 'Talk it over'),
+    el('p', { class: 'quiet' }, 'An interviewer may ask next. Answer aloud, or let somebody ask you:'),
+    el('ul', null, next),
   );
 }
 

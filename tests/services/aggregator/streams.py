@@ -53,6 +53,7 @@ QUESTION = Question(
     style="behavioural",
     seconds=90,
     points=[ExpectedPoint(id="listened", text="You listened to the other side.", weight=1)],
+    follow_ups=["What did you learn about yourself?"],
 )
 
 OTHER = Question(id="deadline", text="Tell me about a deadline.", style="behavioural", seconds=60)

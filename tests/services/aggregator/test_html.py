@@ -73,6 +73,7 @@ def said(text: str) -> Report:
         style="behavioural",
         seconds=90,
         points=[ExpectedPoint(id="point", text=text, weight=1)],
+        follow_ups=[text],
     )
     span = TextSpan(quote=text, start_us=START_US, end_us=START_US + SECOND)
     evaluation = evaluated(
@@ -100,7 +101,7 @@ def test_no_text_breaks_out_of_its_place(text: str) -> None:
 
 
 def test_a_text_is_shown_as_it_was_said() -> None:
-    assert Page(render(said("a < b & 'c'"))).words.count("a < b & 'c'") >= 4
+    assert Page(render(said("a < b & 'c'"))).words.count("a < b & 'c'") >= 5
 
 
 @settings(max_examples=25)
@@ -128,6 +129,12 @@ def test_the_page_of_a_real_answer(talk: list[Message]) -> None:
         assert any(label.startswith(plot) for label in labels), plot
     assert page.tags.count("svg") >= 5
     assert all(word.text in words for word in got.questions[0].words)
+
+
+def test_what_may_be_asked_next_is_there() -> None:
+    page = Page(render(report(answered_again())))
+    assert page.words.count("What an interviewer may ask next") == 2, "OTHER has none"
+    assert page.words.count(QUESTION.follow_ups[0]) == 2
 
 
 def test_the_same_report_gives_the_same_page(talk: list[Message]) -> None:

@@ -333,6 +333,7 @@ class QuestionReport(_message.Message):
     WEAKNESSES_FIELD_NUMBER: _builtins.int
     TIME_MANAGEMENT_FIELD_NUMBER: _builtins.int
     SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    FOLLOW_UPS_FIELD_NUMBER: _builtins.int
     question_id: _builtins.str
     text: _builtins.str
     attempt: _builtins.int
@@ -358,6 +359,10 @@ class QuestionReport(_message.Message):
     def time_management(self) -> _containers.RepeatedCompositeFieldContainer[Global___Claim]: ...
     @_builtins.property
     def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]: ...
+    @_builtins.property
+    def follow_ups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what an interviewer may ask next"""
+
     def __init__(
         self,
         *,
@@ -377,10 +382,11 @@ class QuestionReport(_message.Message):
         weaknesses: _abc.Iterable[Global___Claim] | None = ...,
         time_management: _abc.Iterable[Global___Claim] | None = ...,
         suggestions: _abc.Iterable[Global___Suggestion] | None = ...,
+        follow_ups: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_response_delay_ms", b"_response_delay_ms", "answer", b"answer", "response_delay_ms", b"response_delay_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_response_delay_ms", b"_response_delay_ms", "answer", b"answer", "attempt", b"attempt", "end_ms", b"end_ms", "measures", b"measures", "moments", b"moments", "question_id", b"question_id", "response_delay_ms", b"response_delay_ms", "scores", b"scores", "share_of_interview", b"share_of_interview", "start_ms", b"start_ms", "strengths", b"strengths", "suggestions", b"suggestions", "text", b"text", "time_management", b"time_management", "weaknesses", b"weaknesses", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_response_delay_ms", b"_response_delay_ms", "answer", b"answer", "attempt", b"attempt", "end_ms", b"end_ms", "follow_ups", b"follow_ups", "measures", b"measures", "moments", b"moments", "question_id", b"question_id", "response_delay_ms", b"response_delay_ms", "scores", b"scores", "share_of_interview", b"share_of_interview", "start_ms", b"start_ms", "strengths", b"strengths", "suggestions", b"suggestions", "text", b"text", "time_management", b"time_management", "weaknesses", b"weaknesses", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__response_delay_ms: _TypeAlias = _typing.Literal["response_delay_ms"]  # noqa: Y015
     _WhichOneofArgType__response_delay_ms: _TypeAlias = _typing.Literal["_response_delay_ms", b"_response_delay_ms"]  # noqa: Y015
