@@ -55,8 +55,8 @@ VIDEO_RATE, AUDIO_RATE = 90_000, 48_000
 PACKET_US = PACKET_SAMPLES * MICROSECONDS // SAMPLE_RATE
 
 REST_CHECK_S = 0.15
-"""How often sound that waits is looked after. With REST_US the last of it is 320 ms old at most, of
-the 500 after which it is of no use."""
+"""How often sound that waits is looked after. With REST_US the last of it is 320 ms old at most
+when it goes out, the network's delay aside, of the 500 after which it is of no use."""
 
 MAX_CANDIDATES = 64
 """Of one connection. A browser has a dozen; each costs connectivity checks to its address."""
@@ -247,9 +247,9 @@ class Peer:
 
     async def close(self) -> None:
         self._path.close()
-        if self._resting:
-            await tasks.end([self._resting])
         try:
+            if self._resting:
+                await tasks.end([self._resting])
             await self._connection.close()
         finally:
             if self._audio:

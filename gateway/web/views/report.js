@@ -238,7 +238,7 @@ function talk({ questions }) {
   if (!next.length) return null;
   return el(
     'aside',
-    { class: 'card talk no-print', 'aria-labelledby': 'talk-title' },
+    { class: 'card talk no-print', 'aria-labelledby': 'talk-title', tabindex: '0' },
     el('h2', { id: 'talk-title' }, 'Talk it over'),
     el('p', { class: 'quiet' }, 'An interviewer may ask next. Answer aloud, or let somebody ask you:'),
     el('ul', null, next),
