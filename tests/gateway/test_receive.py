@@ -262,7 +262,7 @@ async def test_forged_and_malformed_datagrams_are_nothing(gateway: Gateway, bus:
         await session.post("end")
     accounts = await accounts_of(bus, session)
     heard = accounts[Kind.KIND_GATEWAY_AUDIO].received
-    assert 0.8 * SECONDS * 50 <= heard <= len(sound._packets)
+    assert 0.8 * SECONDS * 50 <= heard <= len(sound.packets)
 
 
 async def test_datagrams_before_the_connection_stands_are_not_all_kept(gateway: Gateway) -> None:
