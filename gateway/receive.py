@@ -38,7 +38,7 @@ from aiortc.rtp import (
 from aiortc.utils import uint16_add
 
 from gateway.capture_clock import NTP_TO_UNIX_S
-from gateway.circle import SEQUENCE_MODULUS
+from gateway.circle import SEQUENCE_MODULUS, distance
 from gateway.clock import now_us
 
 log = structlog.get_logger(__name__)
@@ -146,8 +146,8 @@ class Nack(NackGenerator):
 
     def add(self, packet: RtpPacket) -> bool:
         if self.max_seq is not None:
-            ahead = uint16_add(packet.sequence_number, -self.max_seq)
-            if RTP_HISTORY_SIZE + 1 < ahead < SEQUENCE_MODULUS // 2:
+            ahead = distance(packet.sequence_number, self.max_seq, SEQUENCE_MODULUS)
+            if ahead > RTP_HISTORY_SIZE + 1:
                 # What is missing from further back is forgotten in any case.
                 self.max_seq = uint16_add(packet.sequence_number, -RTP_HISTORY_SIZE - 1)
         return super().add(packet)

@@ -25,7 +25,7 @@ MICROSECONDS = 1_000_000
 
 MAX_AGE_US = 500_000
 """Nothing older than this is published or analysed: it would nudge about what is long past. Of
-sound its end counts: it may have waited for what follows a pause."""
+sound its end counts: its beginning waited for the rest of its chunk."""
 
 SAMPLE_BYTES = 2
 

@@ -73,7 +73,7 @@ async def test_in_order_with_its_time(bus: Bus, outlet: Outlet, ledger: Ledger) 
 
 
 async def test_sound_is_as_old_as_its_end(bus: Bus, outlet: Outlet, ledger: Ledger) -> None:
-    """Its beginning may have waited for what came after a pause."""
+    """Its beginning waited for the rest of its chunk."""
     heard: list[AudioChunk] = []
     audio = await bus.subscribe_audio("s1", heard.append)
     for past_us in (1, 80_001):

@@ -41,7 +41,6 @@ from tests.gateway.test_sessions import until
 from tests.gateway.test_whip import connected
 
 SECONDS = 2
-CHUNKS_PER_S = SAMPLE_RATE / CHUNK_SAMPLES
 CHUNK_PACKETS = CHUNK_SAMPLES * 50 // SAMPLE_RATE
 KEY_EVERY = 5
 """Frames. When the machine stood still the decoder is overrun by what comes at once, and can go

@@ -33,16 +33,17 @@ from gateway.receive import (
     send_time,
 )
 from services.runtime.bus import Bus
+from services.runtime.media import CHUNK_SAMPLES, SAMPLE_RATE
 from tests.gateway import media
 from tests.gateway.conftest import Gateway
 from tests.gateway.test_peer import (
-    CHUNKS_PER_S,
     SECONDS,
     accounts_of,
     audio,
     dropped_chunks,
     media_of,
     sampled,
+    samples_of,
     sending,
     video_of,
 )
@@ -219,7 +220,8 @@ async def test_only_the_first_packets_go_the_long_way(
         await session.post("end")
     accounts = await accounts_of(bus, session)
     assert sampled(accounts[Kind.KIND_GATEWAY_VIDEO]) > 0.5 * 15 * SECONDS
-    assert len(chunks) + dropped_chunks() - before > 0.8 * CHUNKS_PER_S * SECONDS
+    dropped = dropped_chunks() - before
+    assert samples_of(chunks) + dropped * CHUNK_SAMPLES > 0.8 * SAMPLE_RATE * SECONDS
     assert frames
     assert chunks
     assert len(all_of) == 2

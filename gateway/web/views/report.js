@@ -231,8 +231,7 @@ function jump(question, id) {
 
 /** The interview goes on: with somebody, or aloud alone. @param {Report} report */
 function talk({ questions }) {
-  const asked = questions.filter(({ text }, index) => questions.findIndex((other) => other.text === text) === index);
-  const next = asked.flatMap((question) =>
+  const next = questions.filter(({ attempt }) => !attempt).flatMap((question) =>
     question.followUps.map((text) => el('li', null, el('span', { class: 'eyebrow' }, called(question)), text)),
   );
   if (!next.length) return null;
